@@ -1,0 +1,1 @@
+"""What will be needed and what is worth doing."""

@@ -1,0 +1,1 @@
+"""Requests, changes and the board."""

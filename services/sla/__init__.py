@@ -1,0 +1,1 @@
+"""What we promised and whether we keep it."""

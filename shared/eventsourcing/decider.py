@@ -1,0 +1,83 @@
+"""The shape of every stream's rules: decide what happens, evolve what is known; pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+C = TypeVar("C")
+S = TypeVar("S")
+E = TypeVar("E")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decider(Generic[C, S, E]):
+    """The rules of one kind of stream.
+
+    `decide` answers a command with the events that follow from it (none: nothing to do) or raises
+    `Rejected`; `evolve` folds one event into the state. Neither reads a clock, makes an id or does I/O:
+    time, ids and facts looked up elsewhere are fields of the command.
+    """
+
+    stream: str
+    initial: S
+    decide: Callable[[C, S], Sequence[E]]
+    evolve: Callable[[S, E], S]
+
+    def fold(self, events: Sequence[E], state: S | None = None) -> S:
+        """Return the state after `events`, starting from `state` or from the beginning."""
+        known = self.initial if state is None else state
+        for event in events:
+            known = self.evolve(known, event)
+        return known
+
+
+class Rejected(Exception):
+    """A rule refuses a command: subclass it per reason; HTTP answers 409 with the subclass's `code`.
+
+    `detail` says what is wrong, `remedy` what the caller can do about it, `field` (a JSON pointer such as
+    `/reason`) which part of the input is to blame, when one is.
+    """
+
+    status = 409
+
+    def __init__(self, detail: str, *, remedy: str = "", field: str = "") -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.remedy = remedy
+        self.field = field
+
+    @property
+    def code(self) -> str:
+        """The class name in kebab case, which is the problem's stable `code`."""
+        return re.sub(r"(?<!^)(?=[A-Z])", "-", type(self).__name__).lower()
+
+
+class NotFound(Rejected):
+    """The stream that a command addresses does not exist."""
+
+    status = 404
+
+
+class Unprocessable(Rejected):
+    """The input can never be right, whatever the state: HTTP answers 422."""
+
+    status = 422
+
+
+@dataclass(frozen=True, slots=True)
+class Personal:
+    """Marks an event field as personal data of the person whose id stands in the field `subject`.
+
+    Written as `title: Annotated[str, Personal("requester_id")]`; the codec seals such fields under the
+    subject's own key, so that erasing the key erases them everywhere, backups included.
+    """
+
+    subject: str
+
+
+Command = Any
+Event = Any
+AnyDecider = Decider[Any, Any, Any]

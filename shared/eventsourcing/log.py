@@ -1,0 +1,116 @@
+"""What the log holds and what is asked of it: recorded events, units of work, their outcomes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from shared.eventsourcing.decider import AnyDecider
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Meta:
+    """Who caused an event and in which conversation; stored beside the payload, never inside it."""
+
+    actor: str
+    correlation_id: str
+    causation_id: str = ""
+    traceparent: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """An event in its place in the log. `recorded_at` is aware UTC and never falls as `position` rises."""
+
+    position: int
+    stream: str
+    stream_id: UUID
+    version: int
+    event_id: UUID
+    event: Any
+    meta: Meta
+    recorded_at: datetime
+    hash: bytes
+
+    @property
+    def occurred_at(self) -> datetime:
+        """Business time: every stored event carries it as a field."""
+        return self.event.occurred_at  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One command for one stream. `new` promises that the stream does not exist yet and saves the load."""
+
+    decider: AnyDecider
+    stream_id: UUID
+    command: Any
+    expected_version: int | None = None
+    new: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdempotencyKey:
+    """What makes a repeated request recognisable. `scope` is principal, method and path; `request_sha256`
+    the digest of the body; `for_ever` marks natural keys of imports and webhooks."""
+
+    scope: str
+    key: str
+    request_sha256: bytes
+    for_ever: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unit:
+    """A unit of work: what one request changes, all of it or nothing.
+
+    `number` is the human serial given to a new record; it is remembered with the idempotency key.
+    """
+
+    steps: tuple[Step, ...]
+    meta: Meta
+    idempotency: IdempotencyKey | None = None
+    number: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Appended:
+    """The durable outcome of a unit, told from its first step's stream.
+
+    `position` is that of the unit's last event (the log's head when it decided to nothing); `events` is
+    empty for a replayed answer.
+    """
+
+    stream_id: UUID
+    version: int
+    position: int
+    recorded_at: datetime
+    number: int | None = None
+    events: tuple[Recorded, ...] = field(default=())
+    replayed: bool = False
+
+
+class StaleVersion(Exception):
+    """The stream has moved on from the version that the caller named: HTTP 412."""
+
+    def __init__(self, stream_id: UUID, expected: int, actual: int) -> None:
+        super().__init__(f"stream {stream_id} is at version {actual}, not {expected}")
+        self.stream_id, self.expected, self.actual = stream_id, expected, actual
+
+
+class KeyReused(Exception):
+    """The idempotency key was used before with another body: HTTP 422."""
+
+
+class OutcomeUnknown(Exception):
+    """The connection was lost in COMMIT and the outcome could not be learnt in time: HTTP 503."""
+
+
+class NewerData(Exception):
+    """The log holds an event type or version that this release cannot read: HTTP 503."""
+
+
+class StoreFork(Exception):
+    """A position or its hash disagrees with what was read before: another life of the log."""
