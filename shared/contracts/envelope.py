@@ -1,0 +1,281 @@
+"""The envelope of every public event: CloudEvents 1.0 binary mode on Kafka headers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from struct import unpack_from
+from typing import Any, ClassVar, Final
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+Headers = list[tuple[str, bytes]]
+
+SCHEMA_URI: Final = "urn:plumbline:schema:"
+
+
+class Contract(BaseModel):
+    """A fact told to other services, without personal data: people appear as ids only.
+
+    A subclass names its `TYPE`, `TOPIC` and, once it is not the first, its `VERSION`. Inside a version fields
+    are only added, always with a default; readers ignore what they do not know and treat enums as open.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore", ser_json_timedelta="iso8601")
+
+    TYPE: ClassVar[str]
+    TOPIC: ClassVar[str]
+    VERSION: ClassVar[int] = 1
+
+    occurred_at: AwareDatetime = Field(description="When it happened in the business, UTC.")
+    historic: bool = Field(
+        default=False, description="True for imported history: count it, never alert or act on it."
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """Where a public event stands: in its source's log, on its topic, in the chain of its partition.
+
+    `time` is business time, `recorded_at` the moment it became durable; both aware UTC. `prev` is the
+    position of the partition's preceding message, 0 for the first. `sequence` is the version of the stream
+    `subject`. `hash` is the log's SHA-256 chain at `position`, 64 lower-case hex digits.
+    """
+
+    id: UUID
+    source: str
+    type: str
+    subject: str
+    time: datetime
+    recorded_at: datetime
+    topic: str
+    partition: int
+    position: int
+    prev: int
+    incarnation: UUID
+    hash: str
+    sequence: int
+    correlationid: str
+    causationid: str = ""
+    actor: str
+    traceparent: str = ""
+
+    @property
+    def key(self) -> bytes:
+        """The Kafka message key: all events of one aggregate share a partition, so their order holds."""
+        return self.subject.encode()
+
+
+class ForeignMessage(Exception):
+    """A message that no Plumbline service wrote, or a damaged one; `part` (a header, `body`) is to blame."""
+
+    def __init__(self, part: str, problem: str) -> None:
+        super().__init__(f"{part} {problem}")
+        self.part, self.problem = part, problem
+
+
+def to_headers(envelope: Envelope) -> Headers:
+    """Return the Kafka headers of an event; topic, partition and key travel beside them."""
+    subject = envelope.subject.encode()
+    headers = [
+        *_constant_headers(envelope.type, envelope.source),
+        ("ce_id", str(envelope.id).encode()),
+        ("ce_time", _timestamp(envelope.time)),
+        ("ce_subject", subject),
+        ("ce_partitionkey", subject),
+        # CloudEvents compares sequences as text, hence the zeros.
+        ("ce_sequence", b"%010d" % envelope.sequence),
+        ("ce_position", b"%d" % envelope.position),
+        ("ce_prev", b"%d" % envelope.prev),
+        ("ce_incarnation", _recurring_text(envelope.incarnation)),
+        ("ce_hash", envelope.hash.encode()),
+        ("ce_recordedtime", _timestamp(envelope.recorded_at)),
+        ("ce_correlationid", envelope.correlationid.encode()),
+        ("ce_actor", envelope.actor.encode()),
+    ]
+    if envelope.causationid:
+        headers.append(("ce_causationid", envelope.causationid.encode()))
+    if envelope.traceparent:
+        traceparent = envelope.traceparent.encode()
+        headers += [("ce_traceparent", traceparent), ("traceparent", traceparent)]
+    return headers
+
+
+def from_headers(
+    headers: Sequence[tuple[str, bytes]], topic: str, partition: int, key: bytes | None
+) -> Envelope:
+    """Return the envelope that `to_headers` wrote; raise `ForeignMessage` for anything else.
+
+    Headers that are not ours (a proxy's, a tracer's) are ignored.
+    """
+    held = dict(headers)
+    if len(held) != len(headers):
+        _refuse_repeated(headers)
+    kind, source = _recurring(*map(held.get, _RECURRING))
+    found = []
+    name = ""
+    try:
+        for name, read in _READERS:
+            found.append(read(held[name]))
+    except KeyError:
+        raise ForeignMessage(name, "is missing") from None
+    except ValueError as error:
+        raise ForeignMessage(name, f"is wrong: {error}") from None
+    (
+        identity,
+        subject,
+        time,
+        recorded_at,
+        position,
+        prev,
+        incarnation,
+        digest,
+        sequence,
+        correlation,
+        actor,
+    ) = found
+    if held["ce_subject"] != key or held.get("ce_partitionkey") != key:
+        raise ForeignMessage(
+            "ce_partitionkey", "is wrong: message key, ce_partitionkey and ce_subject differ"
+        )
+    if prev >= position:
+        raise ForeignMessage("ce_prev", f"is wrong: {prev} does not precede position {position}")
+    return Envelope(
+        id=identity,
+        source=source,
+        type=kind,
+        subject=subject,
+        time=time,
+        recorded_at=recorded_at,
+        topic=topic,
+        partition=partition,
+        position=position,
+        prev=prev,
+        incarnation=incarnation,
+        hash=digest,
+        sequence=sequence,
+        correlationid=correlation,
+        causationid=held.get("ce_causationid", b"").decode(),
+        actor=actor,
+        traceparent=held.get("traceparent", b"").decode(),
+    )
+
+
+def partition_for(key: bytes, count: int) -> int:
+    """Return the partition of a key among `count`, as Kafka's default partitioner does in every client."""
+    return (murmur2(key) & 0x7FFFFFFF) % count
+
+
+def murmur2(key: bytes) -> int:
+    """Return Kafka's 32-bit MurmurHash2 of a key, unsigned (org.apache.kafka.common.utils.Utils.murmur2)."""
+    mask, multiplier = 0xFFFFFFFF, 0x5BD1E995
+    words, rest = divmod(len(key), 4)
+    hashed = 0x9747B28C ^ len(key)
+    for word in unpack_from(f"<{words}I", key):
+        mixed = word * multiplier & mask
+        hashed = hashed * multiplier & mask ^ (mixed ^ mixed >> 24) * multiplier & mask
+    if rest:
+        hashed = (hashed ^ int.from_bytes(key[-rest:], "little")) * multiplier & mask
+    hashed = (hashed ^ hashed >> 13) * multiplier & mask
+    return hashed ^ hashed >> 15
+
+
+@lru_cache(maxsize=1024)
+def _constant_headers(kind: str, source: str) -> Headers:
+    """Return the headers that every event of one type shares."""
+    return [
+        ("ce_specversion", b"1.0"),
+        ("content-type", b"application/json"),
+        ("ce_type", kind.encode()),
+        ("ce_source", source.encode()),
+        ("ce_dataschema", (SCHEMA_URI + kind).encode()),
+    ]
+
+
+@lru_cache(maxsize=256)
+def _recurring_text(identity: UUID) -> bytes:
+    return str(identity).encode()
+
+
+def _timestamp(moment: datetime) -> bytes:
+    """RFC 3339 in UTC with microseconds and a Z."""
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    return moment.isoformat(timespec="microseconds").encode()[:-6] + b"Z"
+
+
+_RECURRING: Final = ("ce_type", "ce_source", "ce_dataschema", "ce_specversion", "content-type")
+
+
+@lru_cache(maxsize=1024)
+def _recurring(*values: bytes | None) -> tuple[str, str]:
+    """Return type and source once the headers that every event of one type shares are in order."""
+    for name, value in zip(_RECURRING, values, strict=True):
+        if not value:
+            raise ForeignMessage(name, "is missing")
+    kind, source, dataschema, specversion, content_type = (value.decode() for value in values if value)
+    for name, found, right in (
+        ("ce_dataschema", dataschema, SCHEMA_URI + kind),
+        ("ce_specversion", specversion, "1.0"),
+        ("content-type", content_type, "application/json"),
+    ):
+        if found != right:
+            raise ForeignMessage(name, f"is wrong: {found!r} is not {right!r}")
+    return kind, source
+
+
+def _refuse_repeated(headers: Sequence[tuple[str, bytes]]) -> None:
+    """Refuse a header of ours given twice: nobody could say which one is true."""
+    for name, times in Counter(name for name, _ in headers).items():
+        if times > 1 and (name.startswith("ce_") or name in {"content-type", "traceparent"}):
+            raise ForeignMessage(name, f"is wrong: given {times} times")
+
+
+def _text(value: bytes) -> str:
+    if not value:
+        raise ValueError("empty")
+    return value.decode()
+
+
+def _count(value: bytes) -> int:
+    if not value.isdigit():
+        raise ValueError(f"{value!r} is not a count")
+    return int(value)
+
+
+def _moment(value: bytes) -> datetime:
+    moment = datetime.fromisoformat(value.decode())
+    if moment.tzinfo is UTC:
+        return moment
+    if moment.tzinfo is None:
+        raise ValueError("no time zone")
+    return moment.astimezone(UTC)
+
+
+def _uuid(value: bytes) -> UUID:
+    return UUID(value.decode())
+
+
+def _digest(value: bytes) -> str:
+    if len(value) != 64 or value.strip(b"0123456789abcdef"):
+        raise ValueError("not 64 lower-case hex digits")
+    return value.decode()
+
+
+_READERS: Final[tuple[tuple[str, Callable[[bytes], Any]], ...]] = (
+    ("ce_id", _uuid),
+    ("ce_subject", _text),
+    ("ce_time", _moment),
+    ("ce_recordedtime", _moment),
+    ("ce_position", _count),
+    ("ce_prev", _count),
+    ("ce_incarnation", lru_cache(maxsize=256)(_uuid)),  # stands on every message of a log
+    ("ce_hash", _digest),
+    ("ce_sequence", _count),
+    ("ce_correlationid", _text),
+    ("ce_actor", _text),
+)
