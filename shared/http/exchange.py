@@ -1,0 +1,43 @@
+"""What is known about the request being served: who, in which conversation, which body."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+from starlette.requests import HTTPConnection
+
+SCOPE_KEY = "plumbline"
+ADMINISTRATOR = "administrator"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Principal:
+    """Whom a verified token speaks for; `expires` is the token's `exp`, seconds since 1970."""
+
+    name: str
+    roles: frozenset[str]
+    expires: float
+
+
+@dataclass(slots=True, kw_only=True)
+class Exchange:
+    """One request on its way through the gate; it stands in the ASGI scope under `plumbline`.
+
+    `root` is the prefix that the service answers under (`/intake`), empty at the top.
+    """
+
+    correlation_id: str
+    traceparent: str = ""
+    service: str = ""
+    root: str = ""
+    principal: Principal | None = None
+    body: bytes = b""
+
+
+CURRENT: ContextVar[Exchange | None] = ContextVar("exchange", default=None)
+
+
+def exchange(request: HTTPConnection) -> Exchange:
+    """Return the exchange that the gate began for this request."""
+    return request.scope[SCOPE_KEY]  # type: ignore[no-any-return]
