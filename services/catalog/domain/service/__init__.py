@@ -1,0 +1,1 @@
+"""One service: from a proposal to its retirement."""
