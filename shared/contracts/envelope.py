@@ -25,7 +25,7 @@ class Contract(BaseModel):
     are only added, always with a default; readers ignore what they do not know and treat enums as open.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore", ser_json_timedelta="iso8601")
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
     TYPE: ClassVar[str]
     TOPIC: ClassVar[str]
@@ -35,6 +35,10 @@ class Contract(BaseModel):
     historic: bool = Field(
         default=False, description="True for imported history: count it, never alert or act on it."
     )
+
+    def to_body(self) -> bytes:
+        """Return the JSON body of the message; an absent value is left out, not null."""
+        return self.model_dump_json(exclude_none=True).encode()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
