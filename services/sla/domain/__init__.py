@@ -1,0 +1,1 @@
+"""Pure rules of agreements, calendars and clocks; nothing here does I/O."""
