@@ -22,7 +22,10 @@ class Meta:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recorded:
-    """An event in its place in the log. `recorded_at` is aware UTC and never falls as `position` rises."""
+    """An event in its place in the log. `recorded_at` is aware UTC and never falls as `position` rises.
+
+    `hash` is the chain at this position; it is empty on an event that was just appended and not read back.
+    """
 
     position: int
     stream: str
@@ -32,7 +35,7 @@ class Recorded:
     event: Any
     meta: Meta
     recorded_at: datetime
-    hash: bytes
+    hash: bytes = b""
 
     @property
     def occurred_at(self) -> datetime:
@@ -53,8 +56,11 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdempotencyKey:
-    """What makes a repeated request recognisable. `scope` is principal, method and path; `request_sha256`
-    the digest of the body; `for_ever` marks natural keys of imports and webhooks."""
+    """What makes a repeated request recognisable.
+
+    `scope` is principal, method and path; `request_sha256` the digest of the body; `for_ever` marks the natural
+    keys of imports and webhooks.
+    """
 
     scope: str
     key: str

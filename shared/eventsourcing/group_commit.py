@@ -1,0 +1,244 @@
+"""Group commit: one task per process appends whatever arrived while the last commit ran."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+import structlog
+
+from shared.eventsourcing.decider import Rejected
+from shared.eventsourcing.event_store import APPEND_LOCK, EventStore
+from shared.eventsourcing.log import Appended, OutcomeUnknown, Unit
+from shared.eventsourcing.preparing import Prepared, key_digest
+from shared.runtime.database import Database, unavailable
+from shared.runtime.failpoints import failpoint
+
+CAP_UNITS = 64
+CAP_BYTES = 1 << 20
+BATCH_SECONDS = 8.0
+_OVERLOADED = (asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError)
+UNKNOWN_SECONDS = 3.0
+
+_LOG = structlog.get_logger(__name__)
+
+
+class Unstorable(Rejected):
+    """The database refuses these values: HTTP 422. The neighbours in the batch are not affected."""
+
+    status = 422
+
+
+class ProjectionFailed(Exception):
+    """A read model cannot take this unit's events: a defect of ours, HTTP 500; its neighbours go on."""
+
+
+@dataclass(slots=True)
+class _Waiting:
+    unit: Unit
+    answer: asyncio.Future[Appended]
+    prepared: Prepared | None = None
+
+    @property
+    def key(self) -> bytes | None:
+        return key_digest(self.unit.idempotency)
+
+
+class _CommitLost(Exception):
+    """The connection was lost while COMMIT was on its way."""
+
+
+class GroupCommit:
+    """The appender of one process. `submit` returns once the unit is durable.
+
+    There is no timer: a lone unit commits at once, and under load a batch is what came in during the last
+    commit, up to 64 units or 1 MiB. What needs no lock (deciding a new stream, sealing, encoding) is done by
+    the callers while the previous batch commits.
+    """
+
+    def __init__(self, database: Database, store: EventStore) -> None:
+        self._database = database
+        self._store = store
+        self._queue: deque[_Waiting] = deque()
+        self._arrived = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._stopping = False
+
+    def start(self) -> None:
+        """Begin to append."""
+        self._stopping = False
+        self._task = asyncio.create_task(self._run(), name=f"{self._store.definition.service} group commit")
+
+    async def stop(self) -> None:
+        """Append what is waiting, then end."""
+        self._stopping = True
+        self._arrived.set()
+        if self._task is not None:
+            await self._task
+
+    async def submit(self, unit: Unit) -> Appended:
+        """Append one unit durably.
+
+        Raises `Rejected`, `StaleVersion`, `KeyReused`, `NewerData`, `OutcomeUnknown`, or the database's error
+        when it is away (then nothing was stored).
+        """
+        prepared: Prepared | None = None
+        if all(step.new for step in unit.steps):
+            [result] = await self._store.prepare(None, [unit])
+            if isinstance(result, Exception):
+                raise result
+            assert isinstance(result, Prepared)  # noqa: S101  without a connection nothing is looked up
+            prepared = result
+        if self._stopping:
+            raise asyncpg.CannotConnectNowError("this process is stopping")
+        waiting = _Waiting(unit, asyncio.get_running_loop().create_future(), prepared)
+        self._queue.append(waiting)
+        self._arrived.set()
+        return await waiting.answer
+
+    async def _run(self) -> None:
+        while True:
+            await self._arrived.wait()
+            batch = self._take()
+            if not batch:
+                self._arrived.clear()
+                if self._stopping and not self._queue:
+                    return
+                continue
+            try:
+                await self._commit_batch(batch)
+            except Exception as error:  # noqa: BLE001  the appender outlives any batch
+                _fail(batch, error)
+
+    def _take(self) -> list[_Waiting]:
+        batch: list[_Waiting] = []
+        later: list[_Waiting] = []
+        keys: set[bytes] = set()
+        size = 0
+        while self._queue and len(batch) < CAP_UNITS and size < CAP_BYTES:
+            waiting = self._queue.popleft()
+            if waiting.answer.done():
+                continue  # its sender has gone before anything was tried
+            key = waiting.key
+            if key is not None and key in keys:
+                later.append(waiting)  # the same request twice: the second gets the first one's answer
+                continue
+            if key is not None:
+                keys.add(key)
+            size += waiting.prepared.size if waiting.prepared else 0
+            batch.append(waiting)
+        self._queue.extendleft(reversed(later))
+        return batch
+
+    async def _commit_batch(self, batch: Sequence[_Waiting]) -> None:
+        try:
+            outcomes = await self._attempt(batch)
+        except _CommitLost as lost:
+            _fail(batch, OutcomeUnknown(str(lost)))
+        except Exception as error:
+            if unavailable(error) or isinstance(error, _OVERLOADED):
+                raise
+            if len(batch) > 1:
+                _LOG.warning("batch retried one by one", units=len(batch), error=type(error).__name__)
+                for waiting in batch:
+                    waiting.prepared = None  # a fresh decision; event ids are never used twice
+                    await self._commit_batch([waiting])
+                return
+            _fail(batch, _own_problem(error))
+        else:
+            for waiting, outcome in zip(batch, outcomes, strict=True):
+                _settle(waiting, outcome)
+
+    async def _attempt(self, batch: Sequence[_Waiting]) -> list[Appended | Exception]:
+        async with self._database.pool.acquire(timeout=BATCH_SECONDS) as conn:
+            try:
+                async with asyncio.timeout(BATCH_SECONDS):
+                    await conn.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
+                    outcomes = await self._append(conn, batch)
+                    failpoint("append.before_commit")
+            except BaseException:
+                await _abandon(conn)
+                raise
+            try:
+                async with asyncio.timeout(BATCH_SECONDS):
+                    await conn.execute("COMMIT")
+            except (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError) as error:
+                conn.terminate()
+                if not await self._committed(outcomes):
+                    raise asyncpg.ConnectionDoesNotExistError(
+                        "the connection was lost before COMMIT"
+                    ) from error
+        failpoint("append.after_commit_before_ack")
+        appended = [outcome.position for outcome in outcomes if isinstance(outcome, Appended)]
+        if appended:
+            self._store.announce(max(appended))
+        return outcomes
+
+    async def _append(self, conn: Any, batch: Sequence[_Waiting]) -> list[Appended | Exception]:
+        ready: list[Prepared | Appended | Exception | None] = [waiting.prepared for waiting in batch]
+        open_places = [n for n, prepared in enumerate(ready) if prepared is None]
+        if open_places:
+            units = [batch[n].unit for n in open_places]
+            for n, prepared in zip(open_places, await self._store.prepare(conn, units), strict=True):
+                ready[n] = prepared
+        return await self._store.append_prepared(
+            conn, [prepared for prepared in ready if prepared is not None]
+        )
+
+    async def _committed(self, outcomes: Sequence[Appended | Exception]) -> bool:
+        """Tell, under the append lock, whether the batch whose COMMIT was lost is in the log.
+
+        Without the lock the look-up could overtake the commit. Raises `_CommitLost` when nobody can tell.
+        """
+        first = next((o.events[0] for o in outcomes if isinstance(o, Appended) and o.events), None)
+        if first is None:
+            return True  # nothing was to be stored
+        try:
+            async with asyncio.timeout(UNKNOWN_SECONDS), self._database.transaction() as conn:
+                await conn.execute("SELECT pg_advisory_xact_lock($1, $2)", *APPEND_LOCK)
+                found = await conn.fetchval(
+                    "SELECT event_id FROM log.event WHERE position = $1", first.position
+                )
+                return bool(found == first.event_id)
+        except Exception as error:
+            raise _CommitLost(
+                "the connection was lost in COMMIT; whether it took effect is not known"
+            ) from error
+
+
+def _own_problem(error: Exception) -> Exception:
+    state = getattr(error, "sqlstate", "") or ""
+    if state[:2] in ("21", "22", "23", "54"):
+        return Unstorable(
+            f"the database refuses a value: {error}", remedy="correct the value and send it again"
+        )
+    if isinstance(error, asyncpg.PostgresError):
+        return error
+    _LOG.error("a unit could not be appended", error=type(error).__name__, exc_info=error)
+    return ProjectionFailed(f"{type(error).__name__} while the unit was appended")
+
+
+async def _abandon(conn: Any) -> None:
+    try:
+        async with asyncio.timeout(2):
+            await conn.execute("ROLLBACK")
+    except Exception:  # noqa: BLE001  a connection that cannot roll back is thrown away
+        conn.terminate()
+
+
+def _settle(waiting: _Waiting, outcome: Appended | Exception) -> None:
+    if waiting.answer.done():
+        return
+    if isinstance(outcome, Exception):
+        waiting.answer.set_exception(outcome)
+    else:
+        waiting.answer.set_result(outcome)
+
+
+def _fail(batch: Sequence[_Waiting], error: Exception) -> None:
+    for waiting in batch:
+        _settle(waiting, error)

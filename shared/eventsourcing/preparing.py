@@ -1,0 +1,207 @@
+"""The half of an append that needs no lock: load, decide, seal, encode and digest a batch of units."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any
+from uuid import UUID
+
+from pydantic_core import to_json
+
+from shared.contracts.envelope import partition_for
+from shared.eventsourcing.codec import Codec
+from shared.eventsourcing.encryption import SubjectKeys
+from shared.eventsourcing.log import Appended, IdempotencyKey, KeyReused, Meta, StaleVersion, Step, Unit
+from shared.eventsourcing.publishing import Publisher
+from shared.runtime.ids import uuid7
+
+Known = tuple[int, Any]  # a stream's version and the state its decider folded
+
+
+@dataclass(slots=True, kw_only=True)
+class PreparedStep:
+    """One stream's share of a unit: events decided on the stream's `version`."""
+
+    step: Step
+    version: int
+    events: list[Any] = field(default_factory=list)
+
+
+@dataclass(slots=True, kw_only=True)
+class PreparedEvent:
+    """An event ready to be stored, with its place in the outbox if it is public."""
+
+    event_id: UUID
+    event: Any
+    stream: str
+    stream_id: UUID
+    version: int
+    schema_version: int
+    payload: str
+    digest: bytes
+    topic: str | None
+    partition: int | None
+
+
+@dataclass(slots=True, kw_only=True)
+class Prepared:
+    """A unit that only waits for the lock."""
+
+    unit: Unit
+    steps: list[PreparedStep]
+    key: bytes | None
+    meta: str = ""
+    events: list[PreparedEvent] = field(default_factory=list)
+
+    @property
+    def size(self) -> int:
+        """Bytes of payload, for the group commit's cap."""
+        return sum(len(event.payload) for event in self.events)
+
+
+def key_digest(key: IdempotencyKey | None) -> bytes | None:
+    """Return what identifies the key in the log: no principal and no foreign id is stored in the clear."""
+    return None if key is None else sha256(f"{key.scope}\x00{key.key}".encode()).digest()
+
+
+class Preparing:
+    """Turns units into prepared ones. Holds nothing between calls but the partition counts of topics."""
+
+    def __init__(
+        self, codec: Codec, publisher: Publisher, keys: SubjectKeys, partitions: Mapping[str, int]
+    ) -> None:
+        self._codec = codec
+        self._topics = {kind: publisher.topics.get(kind) for kind in codec.types}
+        self._keys = keys
+        self._partitions = partitions
+
+    async def prepare(
+        self, conn: Any | None, units: Sequence[Unit], *, answered: bool = True
+    ) -> list[Prepared | Appended | Exception]:
+        """Decide units in order, each on its predecessors' states; a refusal is returned in its place.
+
+        `conn` may be None where every step is `new`. `answered` looks for idempotency keys that were used
+        before; it is read after the streams, so a state that shows an attempt also shows its key.
+        """
+        known = await self._load(conn, units)
+        before = await answers(conn, units) if answered and conn is not None else {}
+        results: list[Prepared | Appended | Exception] = []
+        for unit in units:
+            key = key_digest(unit.idempotency)
+            if key is not None and key in before:
+                results.append(before[key])
+                continue
+            try:
+                results.append(_decide(unit, key, known))
+            except Exception as refusal:  # noqa: BLE001  a unit's failure is its own answer, not its neighbours'
+                results.append(refusal)
+        await self._encode([result for result in results if isinstance(result, Prepared)])
+        return results
+
+    async def _load(self, conn: Any | None, units: Sequence[Unit]) -> dict[UUID, Known]:
+        deciders = {step.stream_id: step.decider for unit in units for step in unit.steps if not step.new}
+        if not deciders:
+            return {}
+        if conn is None:
+            raise ValueError("streams that exist are loaded through a connection")
+        known: dict[UUID, Known] = {}
+        rows = await conn.fetch(
+            "SELECT stream_id, version, event_id, type, schema_version, payload FROM log.event "
+            "WHERE stream_id = ANY($1::uuid[]) ORDER BY stream_id, version",
+            list(deciders),
+        )
+        for stream_id, version, event_id, kind, schema, payload in rows:
+            decider = deciders[stream_id]
+            _, state = known.get(stream_id, (0, decider.initial))
+            event = self._codec.decode(kind, schema, payload, event_id, None)
+            known[stream_id] = (version, decider.evolve(state, event))
+        return known
+
+    async def _encode(self, prepared: Sequence[Prepared]) -> None:
+        subjects = {
+            subject
+            for unit in prepared
+            for step in unit.steps
+            for event in step.events
+            for subject in self._codec.subjects(event)
+        }
+        keys = await self._keys.ensure(subjects) if subjects else {}
+        for unit in prepared:
+            meta = _meta_json(unit.unit.meta)
+            unit.meta = meta.decode()
+            for step in unit.steps:
+                partition_key = str(step.step.stream_id).encode() if step.events else b""
+                for ordinal, event in enumerate(step.events, start=1):
+                    event_id = uuid7()
+                    stored = self._codec.encode(event, event_id, keys)
+                    topic = self._topics[type(event)]
+                    unit.events.append(
+                        PreparedEvent(
+                            event_id=event_id,
+                            event=event,
+                            stream=step.step.decider.stream,
+                            stream_id=step.step.stream_id,
+                            version=step.version + ordinal,
+                            schema_version=stored.schema_version,
+                            payload=stored.payload,
+                            digest=sha256(stored.payload.encode() + b"\n" + meta).digest(),
+                            topic=topic,
+                            partition=partition_for(partition_key, self._partitions[topic])
+                            if topic
+                            else None,
+                        )
+                    )
+
+
+def _decide(unit: Unit, key: bytes | None, known: dict[UUID, Known]) -> Prepared:
+    steps: list[PreparedStep] = []
+    changed: dict[UUID, Known] = {}
+    for step in unit.steps:
+        version, state = changed.get(step.stream_id) or known.get(step.stream_id) or (0, step.decider.initial)
+        if step.expected_version is not None and step.expected_version != version:
+            raise StaleVersion(step.stream_id, step.expected_version, version)
+        events = list(step.decider.decide(step.command, state))
+        steps.append(PreparedStep(step=step, version=version, events=events))
+        if events:
+            changed[step.stream_id] = (version + len(events), step.decider.fold(events, state))
+    known.update(changed)
+    return Prepared(unit=unit, steps=steps, key=key)
+
+
+async def answers(conn: Any, units: Sequence[Unit]) -> dict[bytes, Appended | Exception]:
+    """Return the answers that were given before to these units' idempotency keys."""
+    keys = {key_digest(unit.idempotency): unit.idempotency for unit in units if unit.idempotency}
+    if not keys:
+        return {}
+    rows = await conn.fetch(
+        "SELECT key, request, subject, number, version, position, recorded_at FROM log.idempotency "
+        "WHERE key = ANY($1::bytea[]) AND (expires_at IS NULL OR expires_at > clock_timestamp())",
+        list(keys),
+    )
+    return {row["key"]: _answer(row, keys[row["key"]]) for row in rows}
+
+
+def _answer(row: Any, key: IdempotencyKey | None) -> Appended | Exception:
+    if key is None or row["request"] != key.request_sha256:
+        return KeyReused("this Idempotency-Key was used before with another request")
+    return Appended(
+        stream_id=row["subject"],
+        version=row["version"],
+        position=row["position"],
+        recorded_at=row["recorded_at"],
+        number=row["number"],
+        replayed=True,
+    )
+
+
+def _meta_json(meta: Meta) -> bytes:
+    return to_json(
+        {
+            "actor": meta.actor,
+            "correlation": meta.correlation_id,
+            "causation": meta.causation_id,
+            "traceparent": meta.traceparent,
+        }
+    )
