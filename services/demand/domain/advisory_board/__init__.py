@@ -1,0 +1,1 @@
+"""The board that approves concepts: who sits on it and how much it may grant."""

@@ -1,0 +1,1 @@
+"""One project concept: from an idea to the benefits it brought."""

@@ -1,0 +1,1 @@
+"""What was heard of one record of the other services, counted as demand."""
