@@ -1,0 +1,1 @@
+"""Foreign payloads turned into own commands; pure."""

@@ -1,0 +1,1 @@
+"""What intake knows and decides: pure rules without storage, network or clock."""

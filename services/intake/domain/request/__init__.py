@@ -1,0 +1,1 @@
+"""A request: anything that is asked of IT, from the first word to the last."""

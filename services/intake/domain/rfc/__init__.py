@@ -1,0 +1,1 @@
+"""A request for change: drafted, judged, decided and carried out."""
