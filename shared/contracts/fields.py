@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
 
@@ -70,3 +70,13 @@ Hold = Annotated[str, known("What it waits for.", "requester", "supplier", "prob
 ChangeType = Annotated[str, known("How the change is governed.", "standard", "normal", "emergency")]
 Category = Annotated[str, Field(description="Category by the classification in force; empty when unknown.")]
 Outcome = Annotated[str, known("How the change went.", "successful", "partial", "failed", "backed_out")]
+
+
+class RiskFactor(BaseModel):
+    """One term of a risk score."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    name: str = Field(description="The factor, as the risk model names it.")
+    value: str = Field(description="What was found.")
+    points: int = Field(description="What it adds to the score.")

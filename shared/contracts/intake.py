@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from shared.contracts.envelope import Contract
 from shared.contracts.fields import (
@@ -21,6 +21,7 @@ from shared.contracts.fields import (
     Party,
     PersonId,
     RequestKind,
+    RiskFactor,
     ServiceName,
     SourceType,
     Text,
@@ -216,16 +217,6 @@ class RfcClassified(RfcFact):
     initial_resources: Text
     rule: str = Field(description="The rule or matrix cell that gave the priority.")
     policy_version: Version
-
-
-class RiskFactor(BaseModel):
-    """One term of a risk score."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    name: str = Field(description="The factor, as the risk model names it.")
-    value: str = Field(description="What was found.")
-    points: int = Field(description="What it adds to the score.")
 
 
 class RfcRiskAssessed(RfcFact):
