@@ -10,10 +10,10 @@ from fastapi import Depends, Header, Query
 from pydantic import AwareDatetime, BaseModel, ValidationError
 from starlette.requests import Request
 
-from shared.eventsourcing.command_handler import Actor, Forbidden
+from shared.eventsourcing.command_handler import ADMINISTRATOR, Actor
 from shared.eventsourcing.log import IdempotencyKey
 from shared.http.conditional import matched_version
-from shared.http.exchange import ADMINISTRATOR, exchange
+from shared.http.exchange import exchange
 from shared.http.idempotency import idempotency_key
 from shared.http.problems import Problem, invalid
 from shared.http.validation import faults
@@ -48,7 +48,7 @@ def allow(*roles: str) -> Callable[[Request], None]:
 
     def check(request: Request) -> None:
         if wanted.isdisjoint(caller(request).roles):
-            raise Forbidden(f"This needs one of the roles {', '.join(sorted(roles))}.")
+            raise Problem("forbidden", f"This needs one of the roles {', '.join(sorted(roles))}.")
 
     return check
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from starlette.requests import HTTPConnection
 
 SCOPE_KEY = "plumbline"
-ADMINISTRATOR = "administrator"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

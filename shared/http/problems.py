@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import asyncpg
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -124,9 +125,10 @@ _BY_TYPE: Mapping[type[Exception], str] = {
     NewerData: "newer-data",
     StoreFork: "store-fork",
     Forbidden: "forbidden",
-    TimeoutError: "timeout",
+    asyncpg.QueryCanceledError: "timeout",
+    asyncpg.LockNotAvailableError: "timeout",
 }
-_SILENT = frozenset({OutcomeUnknown, NewerData, TimeoutError})
+_SILENT = frozenset({OutcomeUnknown, NewerData, asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError})
 """Errors whose own text speaks to operators; callers read the registry's title instead."""
 
 

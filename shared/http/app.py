@@ -1,0 +1,92 @@
+"""Assembles one service's API: routers behind the gate, its documentation, its OpenAPI document."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
+from starlette.types import ASGIApp
+
+from shared.http import documentation
+from shared.http.gate import Gate, Rules
+from shared.http.problems import MEDIA_TYPE
+
+_PROBLEM: dict[str, Any] = {
+    "type": "object",
+    "description": "RFC 9457; the page at `type` says what to do",
+    "required": ["type", "title", "status", "detail", "code", "trace_id"],
+    "properties": {
+        "type": {"type": "string", "format": "uri-reference"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "instance": {"type": "string"},
+        "code": {"type": "string", "description": "stable; one of the codes listed at /problems/"},
+        "remedy": {"type": "string"},
+        "trace_id": {"type": "string"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["in", "pointer", "code", "detail", "remedy"],
+                "properties": {
+                    name: {"type": "string"} for name in ("in", "pointer", "code", "detail", "remedy")
+                },
+            },
+        },
+    },
+}
+_ANSWER = {
+    "description": "a problem",
+    "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+}
+_METHODS = frozenset({"get", "put", "post", "delete", "patch", "head", "options"})
+
+
+class Api(FastAPI):
+    """FastAPI whose only layer is the gate; errors of routes and of routing rise to it."""
+
+    rules: Rules
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Replace Starlette's layers: the gate answers every error and does it once."""
+        return Gate(AsyncExitStackMiddleware(self.router), self.rules)
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the OpenAPI 3.1 document with the token scheme and the problem answers on every operation."""
+        if self.openapi_schema is None:
+            document = super().openapi()
+            components = document.setdefault("components", {})
+            schemas = components.setdefault("schemas", {})
+            for replaced in ("HTTPValidationError", "ValidationError"):
+                schemas.pop(replaced, None)
+            schemas["Problem"] = _PROBLEM
+            components["securitySchemes"] = {
+                "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+            }
+            document["security"] = [{"token": []}]
+            for path in document.get("paths", {}).values():
+                for method in _METHODS & path.keys():
+                    path[method]["responses"].pop("422", None)
+                    path[method]["responses"]["default"] = _ANSWER
+        return super().openapi()
+
+
+def create_app(rules: Rules, routers: Sequence[APIRouter], *, title: str = "", version: str = "0.1.0") -> Api:
+    """Return the service's ASGI application; it answers under `/<service>` and at the top alike."""
+    app = Api(
+        title=title or f"Plumbline {rules.service}",
+        version=version,
+        servers=[{"url": rules.root or "/"}],
+        root_path_in_servers=False,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.rules = rules
+    app.router.routes.extend(documentation.routes())
+    for router in routers:
+        app.include_router(router)
+    return app
