@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from services.catalog.domain.facts import Owners, ServiceFacts, service_id_of
+from services.catalog.domain.facts import Owners, Party, ServiceFacts, service_id_of
 from services.catalog.domain.phases import Phase
 from services.catalog.domain.service import commands, events
 from services.catalog.domain.service.decider import (
@@ -25,7 +25,10 @@ from tests.support.specification import specify
 NAME = "Desktop Computing"
 NOW = datetime(2026, 6, 17, 9, 0, tzinfo=UTC)
 LATER = NOW + timedelta(days=30)
-OWNERS = Owners(service_owner="Neil Orint", business_owner="Chief Operating Officer")
+OWNERS = Owners(
+    service_owner=Party(name="Neil Orint", person_id=UUID(int=7)),
+    business_owner=Party(name="Chief Operating Officer"),
+)
 PROJECT = UUID("0197a000-0000-7000-8000-000000000001")
 
 PROPOSED = events.ServiceRegistered(
@@ -81,7 +84,7 @@ ADMIT = commands.AdmitProject(
     number="CON-2026-000007",
     title="New desks",
     description="Desks that follow people",
-    designation="sustaining_or_improvement_project",
+    designation="sustaining",
     owner="Ann Beebe",
     team="Desktop engineering",
     new_service=True,
@@ -93,7 +96,7 @@ LINKED = events.ProjectLinked(
     number="CON-2026-000007",
     title="New desks",
     description="Desks that follow people",
-    designation="sustaining_or_improvement_project",
+    designation="sustaining",
     owner="Ann Beebe",
     team="Desktop engineering",
     new_service=True,
@@ -192,7 +195,7 @@ def test_a_decision_needs_its_reason() -> None:
 
 def test_a_service_in_use_cannot_lose_its_owner() -> None:
     leave = commands.AssignOwners(
-        owners=replace(OWNERS, business_owner=""), reason="she left", assigned_at=LATER
+        owners=replace(OWNERS, business_owner=None), reason="she left", assigned_at=LATER
     )
     service.given(PROPOSED, APPROVED, OWNED, LIVE).when(leave).then_rejected(
         OwnerMissing, field="/business_owner"
@@ -200,7 +203,7 @@ def test_a_service_in_use_cannot_lose_its_owner() -> None:
 
 
 def test_a_proposal_may_still_lack_an_owner() -> None:
-    owners = replace(OWNERS, business_owner="")
+    owners = replace(OWNERS, business_owner=None)
     leave = commands.AssignOwners(owners=owners, reason="she left", assigned_at=NOW)
     service.given(PROPOSED, OWNED).when(leave).then(
         replace(OWNED, owners=owners, was=OWNERS, reason="she left")

@@ -8,7 +8,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.catalog.domain.facts import Owners, ServiceFacts, service_id_of
+from services.catalog.domain.facts import Owners, Party, ServiceFacts, service_id_of
 from services.catalog.domain.phases import LIVE, Phase, gaps, transitions_from
 from services.catalog.domain.service import commands
 from services.catalog.domain.service.decider import SERVICE, Service
@@ -16,7 +16,8 @@ from shared.eventsourcing.decider import Rejected
 
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
 TEXTS = st.sampled_from(["", "x", "y"])
-OWNERS = st.builds(Owners, service_owner=TEXTS, business_owner=TEXTS)
+PARTIES = st.sampled_from([None, Party(name="x"), Party(name="y", person_id=UUID(int=7))])
+OWNERS = st.builds(Owners, service_owner=PARTIES, business_owner=PARTIES)
 FACTS = st.builds(ServiceFacts, description=TEXTS)
 COUNTS = st.integers(0, 1)
 AT = st.just(NOW)

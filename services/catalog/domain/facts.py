@@ -21,10 +21,10 @@ class Kind(StrEnum):
 class Criticality(StrEnum):
     """How much hangs on a service, most first."""
 
-    MISSION_CRITICAL = "mission_critical"
-    BUSINESS_CRITICAL = "business_critical"
-    OPERATIONAL = "operational"
-    SUPPORTING = "supporting"
+    CRITICAL = "critical"
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
 
 
 class Category(StrEnum):
@@ -52,11 +52,24 @@ class Listing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Owners:
-    """Who answers for a service: in IT (MOF's "service manager") and in the business. Blank: nobody yet."""
+class Party:
+    """Somebody who answers for something: a person with their subject id, or a role or group without one."""
 
-    service_owner: str = ""
-    business_owner: str = ""
+    name: str
+    person_id: UUID | None = None
+
+    @property
+    def public_name(self) -> str:
+        """What other services may be told: never a person's name."""
+        return self.name if self.person_id is None else str(self.person_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owners:
+    """Who answers for a service: in IT (MOF's "service manager") and in the business. None: nobody yet."""
+
+    service_owner: Party | None = None
+    business_owner: Party | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,9 +118,9 @@ def rows(facts: ServiceFacts, owners: Owners) -> tuple[Row, ...]:
     return (
         _row("Description of service", facts.description),
         _row("Business alignment", facts.business_alignment),
-        _row("Business owner", owners.business_owner),
+        _row("Business owner", _name(owners.business_owner)),
         _row("Service qualification", facts.qualification),
-        _row("Service manager", owners.service_owner),
+        _row("Service manager", _name(owners.service_owner)),
         _row("Service initiation contact", facts.initiation_contact),
         _row("External dependencies", *facts.external_dependencies),
         Row(title="Service elements", listings=facts.elements),
@@ -135,6 +148,10 @@ def normal_form(name: str) -> str:
 def service_id_of(name: str) -> UUID:
     """Derive a service's id from its name: a name is taken once, and whoever hears it finds the service."""
     return uuid5(SERVICES, normal_form(name))
+
+
+def _name(party: Party | None) -> str:
+    return "" if party is None else party.name
 
 
 def _row(title: str, *lines: str) -> Row:

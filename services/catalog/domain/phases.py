@@ -75,9 +75,9 @@ def transitions_from(phase: Phase) -> tuple[Transition, ...]:
 def gaps(owners: Owners, *, service_map: str, agreement: str) -> tuple[Gap, ...]:
     """Name what is missing for use; map and agreement are references, blank when there is none."""
     held = {
-        Gap.NO_SERVICE_OWNER: owners.service_owner,
-        Gap.NO_BUSINESS_OWNER: owners.business_owner,
-        Gap.NO_SERVICE_MAP: service_map,
-        Gap.NO_AGREEMENT: agreement,
+        Gap.NO_SERVICE_OWNER: owners.service_owner is not None,
+        Gap.NO_BUSINESS_OWNER: owners.business_owner is not None,
+        Gap.NO_SERVICE_MAP: bool(service_map),
+        Gap.NO_AGREEMENT: bool(agreement),
     }
-    return tuple(gap for gap, reference in held.items() if not reference)
+    return tuple(gap for gap, is_held in held.items() if not is_held)

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import assert_never
 from uuid import UUID
 
-from services.catalog.domain.facts import Owners, ServiceFacts
+from services.catalog.domain.facts import Owners, Party, ServiceFacts
 from services.catalog.domain.phases import ENDED, LIVE, WAYS, Phase, Transition, gaps, transitions_from
 from services.catalog.domain.service import commands, events
 from shared.eventsourcing.decider import Decider, NotFound, Rejected, Unprocessable
@@ -187,13 +187,9 @@ def _assign(command: commands.AssignOwners, state: Service) -> list[events.Event
     _still_living(state)
     if command.owners == state.owners:
         return []
-    for field in ("service_owner", "business_owner"):
-        if state.phase in LIVE and getattr(state.owners, field) and not getattr(command.owners, field):
-            raise OwnerMissing(
-                f"a service that is {state.phase} cannot lose its {field.replace('_', ' ')}",
-                remedy="name a successor",
-                field=f"/{field}",
-            )
+    if state.phase in LIVE:
+        _keep("/service_owner", was=state.owners.service_owner, now=command.owners.service_owner)
+        _keep("/business_owner", was=state.owners.business_owner, now=command.owners.business_owner)
     return [
         events.OwnersAssigned(
             owners=command.owners,
@@ -202,6 +198,13 @@ def _assign(command: commands.AssignOwners, state: Service) -> list[events.Event
             occurred_at=command.assigned_at,
         )
     ]
+
+
+def _keep(field: str, *, was: Party | None, now: Party | None) -> None:
+    if was is not None and now is None:
+        raise OwnerMissing(
+            f"a service in use cannot lose {was.name} without a successor", remedy="name one", field=field
+        )
 
 
 def _put_in_service(command: commands.PutInService, state: Service) -> list[events.Event]:
