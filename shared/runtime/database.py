@@ -32,6 +32,7 @@ _AWAY = (
     asyncpg.CannotConnectNowError,  # 57P03: starting up or shutting down
     asyncpg.AdminShutdownError,  # 57P01
     asyncpg.CrashShutdownError,  # 57P02
+    asyncpg.InternalClientError,  # what a statement meets while the news of the cut is still being read
     asyncpg.ReadOnlySQLTransactionError,  # 25006: a fail-over has left us on the old primary
 )
 _CLOSED = ("is closed", "is closing", "was closed", "been released")
@@ -43,7 +44,7 @@ class DatabaseAway(Exception):
 
 def unavailable(error: BaseException) -> bool:
     """Tell whether `error` means that the database cannot be reached now, so that trying later may help."""
-    if isinstance(error, _AWAY | DatabaseAway):
+    if isinstance(error, (*_AWAY, DatabaseAway)):
         return True
     # asyncpg reports a connection lost under its feet and plain misuse by the same class
     return isinstance(error, asyncpg.InterfaceError) and any(word in str(error) for word in _CLOSED)

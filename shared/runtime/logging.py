@@ -1,0 +1,86 @@
+"""Structured logs: JSON on stdout, coloured lines on a terminal, a correlation id on every line."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
+from typing import Any
+
+import structlog
+from structlog.tracebacks import ExceptionDictTransformer
+from structlog.typing import Processor
+
+_NEVER = frozenset({"payload", "body", "token", "password", "authorization", "secret"})
+_CHATTY = {"aiokafka": "WARNING", "httpx": "WARNING", "httpcore": "WARNING", "uvicorn.access": "WARNING"}
+
+_TRACEBACK = ExceptionDictTransformer(show_locals=False)  # local values may be personal data
+
+
+def configure(*, service: str, level: str = "info", style: str = "auto") -> None:
+    """Send this process's logs, the standard library's included, to stdout.
+
+    `style` is `json`, `console` or `auto`: console when stdout is a terminal.
+    """
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
+        structlog.processors.StackInfoRenderer(),
+        _drop_what_must_not_be_logged,
+    ]
+    console = style == "console" or (style == "auto" and sys.stdout.isatty())
+    final: list[Processor] = (
+        [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+        if console
+        else [structlog.processors.ExceptionRenderer(_TRACEBACK), structlog.processors.JSONRenderer()]
+    )
+
+    def add_service(_: Any, __: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
+        event.setdefault("service", service)
+        return event
+
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, add_service, *final],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(level.upper())
+    for name, quiet in _CHATTY.items():
+        logging.getLogger(name).setLevel(quiet)
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+
+
+@contextmanager
+def conversation(correlation_id: str, **more: str) -> Iterator[None]:
+    """Put the correlation id on every line that is logged inside, also by tasks started inside."""
+    with structlog.contextvars.bound_contextvars(correlation_id=correlation_id, **more):
+        yield
+
+
+def correlation_id() -> str:
+    """Return the id of the conversation that the current task belongs to, or an empty string."""
+    return str(structlog.contextvars.get_contextvars().get("correlation_id", ""))
+
+
+def _drop_what_must_not_be_logged(
+    _: Any, __: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    for key in _NEVER.intersection(event):
+        event[key] = "[not logged]"
+    return event
