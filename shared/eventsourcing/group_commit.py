@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -67,6 +68,7 @@ class GroupCommit:
         self._arrived = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
+        self._entering = 0  # callers that are still preparing their unit
 
     def start(self) -> None:
         """Begin to append."""
@@ -86,19 +88,26 @@ class GroupCommit:
         Raises `Rejected`, `StaleVersion`, `KeyReused`, `NewerData`, `OutcomeUnknown`, or the database's error
         when it is away (then nothing was stored).
         """
-        prepared: Prepared | None = None
-        if all(step.new for step in unit.steps):
-            [result] = await self._store.prepare(None, [unit])
-            if isinstance(result, Exception):
-                raise result
-            assert isinstance(result, Prepared)  # noqa: S101  without a connection nothing is looked up
-            prepared = result
         if self._stopping:
             raise asyncpg.CannotConnectNowError("this process is stopping")
+        self._entering += 1
+        try:
+            prepared = await self._prepare_new(unit)
+        finally:
+            self._entering -= 1
+            self._arrived.set()
         waiting = _Waiting(unit, asyncio.get_running_loop().create_future(), prepared)
         self._queue.append(waiting)
-        self._arrived.set()
         return await waiting.answer
+
+    async def _prepare_new(self, unit: Unit) -> Prepared | None:
+        if not all(step.new for step in unit.steps):
+            return None
+        [result] = await self._store.prepare(None, [unit])
+        if isinstance(result, Exception):
+            raise result
+        assert isinstance(result, Prepared)  # noqa: S101  without a connection nothing is looked up
+        return result
 
     async def _run(self) -> None:
         while True:
@@ -106,7 +115,7 @@ class GroupCommit:
             batch = self._take()
             if not batch:
                 self._arrived.clear()
-                if self._stopping and not self._queue:
+                if self._stopping and not self._queue and not self._entering:
                     return
                 continue
             try:
@@ -167,7 +176,7 @@ class GroupCommit:
                 async with asyncio.timeout(BATCH_SECONDS):
                     await conn.execute("COMMIT")
             except (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError) as error:
-                conn.terminate()
+                _terminate(conn)
                 if not await self._committed(outcomes):
                     raise asyncpg.ConnectionDoesNotExistError(
                         "the connection was lost before COMMIT"
@@ -216,8 +225,6 @@ def _own_problem(error: Exception) -> Exception:
         return Unstorable(
             f"the database refuses a value: {error}", remedy="correct the value and send it again"
         )
-    if isinstance(error, asyncpg.PostgresError):
-        return error
     _LOG.error("a unit could not be appended", error=type(error).__name__, exc_info=error)
     return ProjectionFailed(f"{type(error).__name__} while the unit was appended")
 
@@ -227,6 +234,11 @@ async def _abandon(conn: Any) -> None:
         async with asyncio.timeout(2):
             await conn.execute("ROLLBACK")
     except Exception:  # noqa: BLE001  a connection that cannot roll back is thrown away
+        _terminate(conn)
+
+
+def _terminate(conn: Any) -> None:
+    with contextlib.suppress(asyncpg.InterfaceError):  # already gone: the pool has let go of it
         conn.terminate()
 
 

@@ -1,0 +1,175 @@
+"""Group commit: many callers, one appender, nobody's fault is another's."""
+
+from __future__ import annotations
+
+import asyncio
+
+import asyncpg
+import pytest
+
+from shared.eventsourcing.group_commit import GroupCommit, ProjectionFailed, Unstorable
+from shared.eventsourcing.log import OutcomeUnknown
+from shared.eventsourcing.projection import ReadModel
+from shared.runtime.database import unavailable
+from shared.runtime.ids import uuid7
+from tests.support.parcels import (
+    PARCEL_LIST,
+    AlreadyDelivered,
+    DeliverParcel,
+    ParcelSent,
+    WeighParcel,
+    a_parcel,
+    migrate,
+    opened,
+    unit,
+)
+
+
+@pytest.fixture
+async def databases(fresh_databases):
+    return await fresh_databases("parcels", migrate)
+
+
+@pytest.fixture
+async def parcels(databases):
+    async with opened(databases) as parcels:
+        yield parcels
+
+
+@pytest.fixture
+async def commit(parcels):
+    commit = GroupCommit(parcels.database, parcels.store)
+    commit.start()
+    yield commit
+    await commit.stop()
+
+
+async def test_units_that_arrive_together_share_a_commit(parcels, commit):
+    await asyncio.gather(*(commit.submit(a_parcel(str(n))) for n in range(60)))
+    commits = await parcels.database.pool.fetchval("SELECT count(DISTINCT recorded_at) FROM log.event")
+    assert await parcels.database.pool.fetchval("SELECT count(*) FROM read.parcel_list_v1") == 60
+    assert commits < 10
+
+
+async def test_units_on_one_stream_are_decided_in_order(commit):
+    parcel = uuid7()
+    await commit.submit(a_parcel(to=parcel))
+    commands = [WeighParcel(grams=n) for n in range(10)] + [DeliverParcel(), WeighParcel(grams=99)]
+    outcomes = await asyncio.gather(
+        *(commit.submit(unit(command, to=parcel)) for command in commands), return_exceptions=True
+    )
+    assert [o.version for o in outcomes[:11]] == list(range(2, 13))
+    assert isinstance(outcomes[11], AlreadyDelivered)
+
+
+async def test_the_same_request_twice_at_once_is_stored_once(commit):
+    outcomes = await asyncio.gather(*(commit.submit(a_parcel(key="k")) for _ in range(5)))
+    assert len({o.stream_id for o in outcomes}) == 1
+    assert sum(o.replayed for o in outcomes) == 4
+
+
+async def test_a_value_that_the_database_refuses_gets_its_own_answer(databases):
+    class Poisoned(Exception):
+        pass
+
+    def fold(events, changes):
+        PARCEL_LIST.fold(events, changes)
+        for recorded in events:
+            if recorded.event.label == "nul":
+                changes.put(recorded.stream_id, label="a\x00b")
+            if recorded.event.label == "broken":
+                raise Poisoned
+
+    model = ReadModel(
+        name="parcel_list", version=1, table=PARCEL_LIST.table, follows=(ParcelSent,), fold=fold
+    )
+    async with opened(databases, model) as parcels:
+        commit = GroupCommit(parcels.database, parcels.store)
+        commit.start()
+        labels = ["fine", "nul", "good", "broken", "well"]
+        outcomes = await asyncio.gather(
+            *(commit.submit(a_parcel(label)) for label in labels), return_exceptions=True
+        )
+        await commit.stop()
+        assert isinstance(outcomes[1], Unstorable)
+        assert isinstance(outcomes[3], ProjectionFailed)
+        stored = await parcels.database.pool.fetch("SELECT label FROM read.parcel_list_v1 ORDER BY 1")
+        assert [row["label"] for row in stored] == ["fine", "good", "well"]
+        assert (await parcels.store.head(parcels.database.pool)).position == 3
+
+
+async def test_a_commit_whose_answer_was_lost_is_found_in_the_log(parcels):
+    commit = GroupCommit(LosesCommit(parcels.database, after=True), parcels.store)
+    commit.start()
+    outcome = await commit.submit(a_parcel())
+    await commit.stop()
+    assert outcome.position == 1
+    assert (await parcels.store.head(parcels.database.pool)).position == 1
+
+
+async def test_a_commit_that_never_reached_the_server_is_reported_as_away_and_stores_nothing(parcels):
+    commit = GroupCommit(LosesCommit(parcels.database, after=False), parcels.store)
+    commit.start()
+    with pytest.raises(asyncpg.PostgresConnectionError) as lost:
+        await commit.submit(a_parcel())
+    await commit.stop()
+    assert unavailable(lost.value)
+    assert (await parcels.store.head(parcels.database.pool)).position == 0
+
+
+async def test_an_outcome_that_nobody_can_tell_in_time_is_called_unknown(parcels):
+    holder = await parcels.database.pool.acquire()
+    losing = LosesCommit(parcels.database, after=True, then=holder)
+    commit = GroupCommit(losing, parcels.store)
+    commit.start()
+    with pytest.raises(OutcomeUnknown):
+        await commit.submit(a_parcel())
+    await commit.stop()
+    await holder.execute("ROLLBACK")
+    await parcels.database.pool.release(holder)
+
+
+async def test_what_is_waiting_is_appended_before_a_stop(parcels):
+    commit = GroupCommit(parcels.database, parcels.store)
+    commit.start()
+    waiting = [asyncio.ensure_future(commit.submit(a_parcel(str(n)))) for n in range(100)]
+    await asyncio.sleep(0)
+    await asyncio.gather(asyncio.gather(*waiting), commit.stop())
+    assert (await parcels.store.head(parcels.database.pool)).position == 100
+    with pytest.raises(asyncpg.CannotConnectNowError):
+        await commit.submit(a_parcel())
+
+
+class LosesCommit:
+    """A database whose connection breaks while COMMIT is on its way: before or after the server saw it."""
+
+    def __init__(self, database, *, after: bool, then=None) -> None:
+        self._database, self._after, self._then = database, after, then
+        self.pool = self
+
+    def acquire(self, **_):
+        return self
+
+    async def __aenter__(self):
+        self._conn = await self._database.pool.acquire()
+        return self
+
+    async def __aexit__(self, *_):
+        await self._database.pool.release(self._conn)
+
+    def transaction(self):
+        return self._database.transaction()
+
+    def __getattr__(self, name):
+        return getattr(self._conn, name)
+
+    async def execute(self, statement, *arguments):
+        if statement != "COMMIT":
+            return await self._conn.execute(statement, *arguments)
+        if self._after:
+            await self._conn.execute("COMMIT")
+        self._conn.terminate()
+        if self._then is not None:  # somebody else holds the append lock and does not let go
+            await self._then.execute("BEGIN")
+            await self._then.execute("SELECT pg_advisory_xact_lock(20817, 1)")
+        raise asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation")
