@@ -1,0 +1,44 @@
+"""The circuit breaker of a partition: many poisoned messages mean a fault of ours, not of theirs."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final
+
+WINDOW_SECONDS: Final = 300.0
+WINDOW_MESSAGES: Final = 1000
+MAX_KEYS: Final = 20
+MAX_FAILURES: Final = WINDOW_MESSAGES // 100  # 1 %
+
+
+class Breaker:
+    """Counts what one partition took and what of it failed.
+
+    Times are seconds of any monotonic clock. Messages parked behind an earlier one of their key count as
+    taken, not as failed: they say nothing new.
+    """
+
+    def __init__(self) -> None:
+        self._taken = 0
+        self._failures: deque[tuple[float, int]] = deque()
+
+    def took(self, messages: int) -> None:
+        """Count messages that needed no parking of their own."""
+        self._taken += messages
+
+    def trips(self, now: float, keys_parked: int) -> bool:
+        """Tell whether one failure more is too many: then park nothing and stop the partition.
+
+        `keys_parked` counts the keys that the partition parked within the window so far.
+        """
+        while self._failures and (
+            self._failures[0][0] <= now - WINDOW_SECONDS
+            or self._failures[0][1] <= self._taken - WINDOW_MESSAGES
+        ):
+            self._failures.popleft()
+        return keys_parked >= MAX_KEYS or len(self._failures) >= MAX_FAILURES
+
+    def failed(self, now: float) -> None:
+        """Count one message that was parked for its own fault."""
+        self._taken += 1
+        self._failures.append((now, self._taken))

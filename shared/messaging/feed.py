@@ -1,0 +1,117 @@
+"""The serving side of the feed: pages of the own public events, and the head of the log."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final
+
+from shared.eventsourcing.event_store import APPEND_LOCK, EventStore
+from shared.eventsourcing.log import StoreFork
+from shared.messaging.message import Message
+from shared.messaging.outbox import Outbox
+from shared.messaging.pages import FeedHead, FeedPage, Incarnation
+from shared.runtime.database import Database
+
+MAX_PAGE: Final = 1000
+MAX_WAIT_SECONDS: Final = 20.0
+_POLL_SECONDS: Final = 0.25
+
+_LAST: Final = "SELECT position, hash FROM log.event ORDER BY position DESC LIMIT 1"
+_HASH: Final = "SELECT hash FROM log.event WHERE position = $1"
+_INCARNATIONS: Final = "SELECT id, after FROM log.incarnation ORDER BY ordinal"
+_ENDS: Final = """
+SELECT t.name AS topic, p.number AS partition, o.position
+FROM log.topic t CROSS JOIN LATERAL generate_series(0, t.partitions - 1) AS p (number)
+CROSS JOIN LATERAL (
+    SELECT n.position FROM log.outbox n WHERE n.topic = t.name AND n.partition = p.number
+    ORDER BY n.position DESC LIMIT 1
+) AS o
+ORDER BY 1, 2
+"""
+
+
+class FeedPages:
+    """Answers `GET /v1/feed` and `GET /v1/feed/head`."""
+
+    def __init__(self, database: Database, store: EventStore) -> None:
+        self._database = database
+        self._outbox = Outbox(store)
+        self._news = asyncio.Event()
+        store.on_append(self._wake)
+
+    def _wake(self, _position: int) -> None:
+        """Let waiting requests look at once instead of at their next poll."""
+        self._news.set()
+        self._news = asyncio.Event()
+
+    async def page(
+        self, after: int, *, limit: int = 500, wait: float = 0, digest: bytes = b"", place: Any = None
+    ) -> FeedPage:
+        """Return up to `limit` messages behind position `after`, waiting up to `wait` seconds for the first.
+
+        `digest` is the hash that the caller saw at `after`; `place` narrows to one (topic, partition). Raises
+        `StoreFork` when this log holds something else there, `NewerData` when a row cannot be mapped.
+        """
+        deadline = _now() + min(wait, MAX_WAIT_SECONDS)
+        limit = max(1, min(limit, MAX_PAGE))
+        page = await self._read(after, limit, digest, place)
+        while not page.messages and (left := deadline - _now()) > 0:
+            await self._wait_beyond(page.position, left)
+            if _now() < deadline:
+                page = await self._read(page.position, limit, page.hash, place)
+        return page
+
+    async def head(self) -> FeedHead:
+        """Return where the log ends. Read under the shared append lock: nothing older can still appear."""
+        async with self._database.transaction() as conn:
+            await conn.execute("SELECT pg_advisory_xact_lock_shared($1, $2)", *APPEND_LOCK)
+            last = await conn.fetchrow(_LAST)
+            ends = await conn.fetch(_ENDS)
+            incarnations = await conn.fetch(_INCARNATIONS)
+            as_of = await conn.fetchval("SELECT clock_timestamp()")
+        return FeedHead(
+            incarnations=tuple(Incarnation(id=row["id"], after=row["after"]) for row in incarnations),
+            position=last["position"] if last else 0,
+            hash=last["hash"] if last else b"",
+            as_of=as_of,
+            ends={(row["topic"], row["partition"]): row["position"] for row in ends},
+        )
+
+    async def _read(self, after: int, limit: int, digest: bytes, place: tuple[str, int] | None) -> FeedPage:
+        async with self._database.connection() as conn:
+            # The head first: positions are gapless in commit order, so what follows sees all up to it.
+            last = await conn.fetchrow(_LAST)
+            head, head_hash = (last["position"], last["hash"]) if last else (0, b"")
+            if after > head:
+                raise StoreFork(f"position {after} lies beyond the head {head}")
+            if after and digest and await conn.fetchval(_HASH, after) != digest:
+                raise StoreFork(f"position {after} has another hash")
+            if place is None:
+                messages = await self._outbox.in_order(conn, after, head, limit)
+            else:
+                found = await self._outbox.of_partitions(conn, {place: after}, limit)
+                messages = [message for message in found if message.position <= head]
+        return _page(messages, limit, head, head_hash)
+
+    async def _wait_beyond(self, position: int, seconds: float) -> None:
+        news, deadline = self._news, _now() + seconds
+        while (left := deadline - _now()) > 0:
+            try:
+                await asyncio.wait_for(news.wait(), min(_POLL_SECONDS, left))
+            except TimeoutError:
+                async with self._database.connection() as conn:
+                    last = await conn.fetchrow(_LAST)
+                if last and last["position"] > position:
+                    return
+            else:
+                return
+
+
+def _page(messages: list[Message], limit: int, head: int, head_hash: bytes) -> FeedPage:
+    if len(messages) == limit:
+        return FeedPage(messages=tuple(messages), position=messages[-1].position, hash=messages[-1].hash)
+    return FeedPage(messages=tuple(messages), position=head, hash=head_hash)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -1,0 +1,236 @@
+"""The one place that speaks to Kafka: a producer, a group reader and tails over aiokafka, typed."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import structlog
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
+from aiokafka.errors import KafkaError
+
+from shared.messaging.message import Message
+from shared.messaging.outbox import Place
+from shared.runtime.settings import KafkaSettings
+
+START_SECONDS: Final = 30.0
+SEND_SECONDS: Final = 60.0
+STOP_SECONDS: Final = 5.0
+COMMIT_SECONDS: Final = 2.0
+TAIL_RECORDS: Final = 50
+
+_LOG = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """A record as the broker holds it; whether it is a message of ours is yet to be seen."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    headers: tuple[tuple[str, bytes], ...]
+    value: bytes | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KafkaAccess:
+    """Where the brokers are and how to be let in."""
+
+    bootstrap_servers: str
+    settings: KafkaSettings = KafkaSettings()
+
+    def options(self) -> dict[str, Any]:
+        """Return the arguments that every client of aiokafka takes."""
+        settings = self.settings
+        options: dict[str, Any] = {
+            "bootstrap_servers": self.bootstrap_servers,
+            "security_protocol": settings.security_protocol,
+            "metadata_max_age_ms": 60_000,
+        }
+        if settings.security_protocol.endswith("SSL"):
+            options["ssl_context"] = ssl.create_default_context(cafile=settings.ssl_cafile)
+        if settings.security_protocol.startswith("SASL"):
+            password = settings.sasl_password
+            options |= {
+                "sasl_mechanism": settings.sasl_mechanism,
+                "sasl_plain_username": settings.sasl_username,
+                "sasl_plain_password": password.get_secret_value() if password else None,
+            }
+        return options
+
+
+class KafkaSender:
+    """Sends messages in the order given, all acknowledged by every in-sync replica, or raises.
+
+    After any failure the producer is thrown away: an idempotent one whose batch expired has used up a
+    sequence number and would be refused for ever, and one whose node went away stays closed.
+    """
+
+    def __init__(self, access: KafkaAccess) -> None:
+        self._access = access
+        self._producer: Any = None
+
+    async def send(self, messages: Sequence[Message]) -> None:
+        """Return once all are acknowledged. On an error or a timeout any part of them may have arrived."""
+        try:
+            if self._producer is None:
+                self._producer = AIOKafkaProducer(
+                    **self._access.options(),
+                    acks="all",
+                    enable_idempotence=True,
+                    linger_ms=0,
+                    max_batch_size=262_144,
+                    max_request_size=1_048_576,
+                    request_timeout_ms=30_000,
+                    retry_backoff_ms=200,
+                )
+                await asyncio.wait_for(self._producer.start(), START_SECONDS)
+            await asyncio.wait_for(self._send(messages), SEND_SECONDS)
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """Let the producer go; the next `send` makes a new one."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            await _close(producer, producer.client)
+
+    async def _send(self, messages: Sequence[Message]) -> None:
+        sent = [
+            await self._producer.send(
+                message.topic,
+                value=message.value,
+                key=message.key,
+                partition=message.partition.number,
+                headers=list(message.headers),
+            )
+            for message in messages
+        ]
+        await asyncio.gather(*sent)
+
+
+class GroupReader:
+    """A member of a consumer group. Group offsets are a hint for where to begin; the database decides.
+
+    `poll` is never cancelled (aiokafka's poll guard would not recover): it returns by itself. After any
+    exception make a new reader.
+    """
+
+    def __init__(self, access: KafkaAccess, group: str, topics: Collection[str]) -> None:
+        self._consumer = AIOKafkaConsumer(
+            *topics,
+            **access.options(),
+            group_id=group,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            isolation_level="read_uncommitted",
+            max_poll_interval_ms=300_000,
+            session_timeout_ms=30_000,
+            heartbeat_interval_ms=5_000,
+            rebalance_timeout_ms=60_000,
+            # Exactly one, and not the sticky one, whose state all consumers of a process share.
+            partition_assignment_strategy=(RoundRobinPartitionAssignor,),
+            max_partition_fetch_bytes=1_048_576,
+            fetch_max_bytes=8_388_608,
+            check_crcs=True,
+        )
+
+    async def start(self) -> None:
+        """Join the group."""
+        await asyncio.wait_for(self._consumer.start(), START_SECONDS)
+
+    async def poll(self, *, seconds: float, paused: Collection[Place]) -> list[Record]:
+        """Return what has arrived, waiting up to `seconds`; nothing of the `paused` partitions is fetched."""
+        assigned = self._consumer.assignment()
+        wanted = {TopicPartition(*place) for place in paused} & assigned
+        # Anew before each poll, because a rebalance forgets what was paused.
+        self._consumer.pause(*(wanted - self._consumer.paused()))
+        self._consumer.resume(*(self._consumer.paused() - wanted))
+        found = await self._consumer.getmany(timeout_ms=int(seconds * 1000), max_records=500)
+        return [_record(record) for records in found.values() for record in records]
+
+    async def commit(self, offsets: Mapping[Place, int]) -> None:
+        """Leave a hint of the next offsets to read; that it fails is no loss."""
+        wanted = {TopicPartition(*place): offset for place, offset in offsets.items()}
+        wanted = {place: offset for place, offset in wanted.items() if place in self._consumer.assignment()}
+        if wanted:
+            try:
+                await asyncio.wait_for(self._consumer.commit(wanted), COMMIT_SECONDS)
+            except (KafkaError, TimeoutError) as error:
+                _LOG.info("group offsets not committed", error=repr(error))
+
+    def rewind(self, offsets: Mapping[Place, int]) -> None:
+        """Read these partitions again from the given offsets."""
+        for place, offset in offsets.items():
+            if TopicPartition(*place) in self._consumer.assignment():
+                self._consumer.seek(TopicPartition(*place), offset)
+
+    async def positions(self) -> dict[Place, tuple[int, int]]:
+        """Return next offset and known end of every assigned partition that is not paused."""
+        found: dict[Place, tuple[int, int]] = {}
+        for place in self._consumer.assignment() - self._consumer.paused():
+            end = self._consumer.highwater(place)
+            if end is not None:
+                found[place.topic, place.partition] = (await self._consumer.position(place), end)
+        return found
+
+    def assigned(self) -> int:
+        """Return how many partitions this member has."""
+        return len(self._consumer.assignment())
+
+    async def close(self) -> None:
+        """Leave the group, within a bounded time."""
+        await _close(self._consumer, self._consumer._client)  # noqa: SLF001  the only way to let go by force
+
+
+async def tails(access: KafkaAccess, places: Collection[Place]) -> dict[Place, list[Record]]:
+    """Return the last records of partitions in order, at most 50 each; none for an empty partition."""
+    consumer = AIOKafkaConsumer(**access.options(), enable_auto_commit=False, auto_offset_reset="earliest")
+    found: dict[Place, list[Record]] = {place: [] for place in places}
+    try:
+        async with asyncio.timeout(START_SECONDS):
+            await consumer.start()
+            partitions = [TopicPartition(*place) for place in places]
+            consumer.assign(partitions)
+            begins = await consumer.beginning_offsets(partitions)
+            ends = await consumer.end_offsets(partitions)
+        unread = {place for place in partitions if begins[place] < ends[place]}
+        for place in partitions:
+            consumer.seek(place, max(begins[place], ends[place] - TAIL_RECORDS))
+        deadline = asyncio.get_running_loop().time() + START_SECONDS
+        while unread and asyncio.get_running_loop().time() < deadline:
+            for place, records in (await consumer.getmany(*unread, timeout_ms=500)).items():
+                found[place.topic, place.partition] += [_record(record) for record in records]
+            unread = {place for place in unread if await consumer.position(place) < ends[place]}
+    finally:
+        await _close(consumer, consumer._client)  # noqa: SLF001
+    if unread:
+        raise TimeoutError(f"the last records of {len(unread)} partitions could not be read")
+    return found
+
+
+def _record(record: Any) -> Record:
+    return Record(
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        key=record.key,
+        headers=tuple((name, value or b"") for name, value in record.headers),
+        value=record.value,
+    )
+
+
+async def _close(client: Any, connections: Any) -> None:
+    """Stop a client of aiokafka. It can hang for ever while the brokers are away; then only cut the lines."""
+    try:
+        await asyncio.wait_for(client.stop(), STOP_SECONDS)
+    except Exception as error:  # noqa: BLE001  it is given up either way
+        _LOG.info("a Kafka client did not stop in time", error=repr(error))
+        await connections.close()

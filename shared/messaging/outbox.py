@@ -1,0 +1,96 @@
+"""The public part of the own log as messages: outbox rows mapped by the publisher."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+from uuid import UUID
+
+from shared.contracts.envelope import Envelope, to_headers
+from shared.eventsourcing.event_store import EventStore
+from shared.eventsourcing.log import NewerData, Recorded
+from shared.messaging.message import Message
+
+_FIELDS: Final = """
+o.topic, o.partition, o.prev, e.position, e.stream, e.stream_id, e.version, e.event_id, e.type,
+e.schema_version, e.payload, e.meta, e.recorded_at, e.hash,
+(SELECT i.id FROM log.incarnation i WHERE i.after < e.position ORDER BY i.ordinal DESC LIMIT 1) AS incarnation
+"""
+_IN_ORDER: Final = f"""
+SELECT {_FIELDS} FROM log.outbox o JOIN log.event e USING (position)
+WHERE o.position > $1 AND o.position <= $2 ORDER BY o.position, o.topic LIMIT $3
+"""
+_OF_PARTITIONS: Final = f"""
+SELECT {_FIELDS}
+FROM unnest($1::text[], $2::int[], $3::bigint[]) AS c (topic, partition, after)
+CROSS JOIN LATERAL (
+    SELECT n.* FROM log.outbox n
+    WHERE n.topic = c.topic AND n.partition = c.partition AND n.position > c.after
+    ORDER BY n.position LIMIT $4
+) AS o
+JOIN log.event e ON e.position = o.position
+ORDER BY o.position, o.topic LIMIT $4
+"""
+
+Place = tuple[str, int]  # topic and partition of the own log
+
+
+class Outbox:
+    """Reads what the appends made public. It maps rows and never decides what is public or in which chain.
+
+    A row that this release cannot map raises `NewerData`: skipping it would close the chain over it.
+    """
+
+    def __init__(self, store: EventStore) -> None:
+        self._store = store
+        self._publisher = store.definition.publisher
+
+    async def in_order(self, conn: Any, after: int, up_to: int, limit: int) -> list[Message]:
+        """Return messages with `after < position <= up_to`, of all topics, in position order."""
+        return await self._messages(await conn.fetch(_IN_ORDER, after, up_to, limit))
+
+    async def of_partitions(self, conn: Any, cursors: Mapping[Place, int], limit: int) -> list[Message]:
+        """Return the next messages behind a cursor per partition, in position order.
+
+        Unlike one position for all, cursors miss nothing that an append fills in later, behind the head.
+        """
+        topics, numbers = [place[0] for place in cursors], [place[1] for place in cursors]
+        rows = await conn.fetch(_OF_PARTITIONS, topics, numbers, list(cursors.values()), limit)
+        return await self._messages(rows)
+
+    async def _messages(self, rows: Sequence[Any]) -> list[Message]:
+        # Sealed: contracts carry no personal data, so none is opened on the way out.
+        recorded = await self._store.recorded(rows, sealed=True)
+        return [self._message(row, event) for row, event in zip(rows, recorded, strict=True)]
+
+    def _message(self, row: Any, recorded: Recorded) -> Message:
+        if self._publisher.topics.get(type(recorded.event)) != row["topic"]:
+            raise NewerData(f"{row['type']} is public on {row['topic']}, which this release does not know")
+        contract = self._publisher.publish(recorded)
+        envelope = _envelope(row, recorded, self._publisher.source, contract.TYPE)
+        return Message(
+            envelope=envelope, headers=tuple(to_headers(envelope)), value=contract.model_dump_json().encode()
+        )
+
+
+def _envelope(row: Any, recorded: Recorded, source: str, kind: str) -> Envelope:
+    incarnation: UUID = row["incarnation"]
+    return Envelope(
+        id=recorded.event_id,
+        source=source,
+        type=kind,
+        subject=str(recorded.stream_id),
+        time=recorded.occurred_at,
+        recorded_at=recorded.recorded_at,
+        topic=row["topic"],
+        partition=row["partition"],
+        position=recorded.position,
+        prev=row["prev"],
+        incarnation=incarnation,
+        hash=row["hash"].hex(),
+        sequence=recorded.version,
+        correlationid=recorded.meta.correlation_id,
+        causationid=recorded.meta.causation_id,
+        actor=recorded.meta.actor,
+        traceparent=recorded.meta.traceparent,
+    )
