@@ -21,40 +21,13 @@ CATCH_UP_EVENTS = 500  # a read model further behind than this is left to the ca
 
 _LOG = structlog.get_logger(__name__)
 
+_ARRAYS = """
+bytea bytea boolean bigint uuid integer integer uuid integer integer
+integer text uuid integer uuid text smallint text text bytea text integer
+text text integer
+"""
 _CALL = "SELECT * FROM log.append_v1({})".format(
-    ", ".join(
-        f"${n}::{kind}[]"
-        for n, kind in enumerate(
-            [
-                "bytea",
-                "bytea",
-                "boolean",
-                "bigint",
-                "uuid",
-                "integer",
-                "integer",
-                "uuid",
-                "integer",
-                "integer",
-                "integer",
-                "text",
-                "uuid",
-                "integer",
-                "uuid",
-                "text",
-                "smallint",
-                "text",
-                "text",
-                "bytea",
-                "text",
-                "integer",
-                "text",
-                "text",
-                "integer",
-            ],
-            start=1,
-        )
-    )
+    ", ".join(f"${n}::{element}[]" for n, element in enumerate(_ARRAYS.split(), start=1))
 )
 
 
@@ -215,7 +188,8 @@ class Appending:
             [partition_for(str(row["stream_id"]).encode(), count) for row in rows],
         )
         await conn.execute(
-            "UPDATE log.topic SET applied = (SELECT coalesce(max(position), 0) FROM log.event) WHERE name = $1",
+            "UPDATE log.topic SET applied = (SELECT coalesce(max(position), 0) FROM log.event) "
+            "WHERE name = $1",
             topic,
         )
 

@@ -106,7 +106,7 @@ class Codec:
         return form.adapter.validate_python(fields)
 
     def boxed_subjects(self, payloads: Iterable[tuple[str, str | bytes]]) -> set[UUID]:
-        """Return the subjects named by the boxes of stored (type, payload) pairs, to load their keys at once."""
+        """Return the subjects whose boxes stored (type, payload) pairs carry, to load their keys at once."""
         found: set[UUID] = set()
         for name, payload in payloads:
             form = self._forms.get(name)

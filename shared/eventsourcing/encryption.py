@@ -39,8 +39,9 @@ def unseal(key: bytes, box: str, context: bytes) -> bytes | None:
 class SubjectKeys:
     """The keys of data subjects: made once, cached briefly, and gone for ever once erased.
 
-    An erased subject keeps its row with a NULL key, so that no second key can ever be made for it. A key lives
-    at most `ttl_seconds` in this process's memory; that bounds how long an erasure elsewhere goes unnoticed.
+    An erased subject keeps its row with a NULL key, so that no second key can ever be made for it. A key
+    lives at most `ttl_seconds` in this process's memory, which bounds how long an erasure elsewhere goes
+    unnoticed.
     """
 
     def __init__(self, database: Database, *, ttl_seconds: float = 60.0, capacity: int = 50_000) -> None:
@@ -62,7 +63,7 @@ class SubjectKeys:
         return known
 
     async def ensure(self, subjects: Collection[UUID]) -> Keys:
-        """Return a key for every subject, durably making what is missing; concurrent callers share one commit."""
+        """Return a key per subject, durably making what is missing; concurrent callers share one commit."""
         known, missing = self._cached(subjects)
         if not missing:
             return known
@@ -82,7 +83,8 @@ class SubjectKeys:
         """Destroy the subject's key for ever; a subject never seen can have no key made afterwards either."""
         await self._database.pool.execute(
             "INSERT INTO subject_key (subject, key, erased_at) VALUES ($1, NULL, clock_timestamp()) "
-            "ON CONFLICT (subject) DO UPDATE SET key = NULL, erased_at = coalesce(subject_key.erased_at, clock_timestamp())",
+            "ON CONFLICT (subject) DO UPDATE SET key = NULL, "
+            "erased_at = coalesce(subject_key.erased_at, clock_timestamp())",
             subject,
         )
         self._remember({subject: None})

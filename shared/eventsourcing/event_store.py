@@ -48,7 +48,7 @@ class EventStore:
         self._listeners: list[Callable[[int], None]] = []
 
     async def declare(self, conn: Any) -> None:
-        """Make the rows of own topics and read models that are missing, and learn the topics' partition counts.
+        """Make the missing rows of own topics and read models; learn the topics' partition counts.
 
         A topic keeps the partition count that it was first declared with.
         """
@@ -77,8 +77,8 @@ class EventStore:
         """Append in the caller's READ COMMITTED transaction, as its last statement before COMMIT.
 
         Returns one outcome per unit, in order: `Appended`, or the exception that its sender should get
-        (`Rejected`, `StaleVersion`, `KeyReused`). Raises what concerns the whole batch; the caller rolls back.
-        Announce the append after the commit.
+        (`Rejected`, `StaleVersion`, `KeyReused`). Raises what concerns the whole batch; the caller rolls
+        back. Announce the append after the commit.
         """
         return await self.append_prepared(conn, await self.prepare(conn, units))
 

@@ -58,8 +58,8 @@ class Step:
 class IdempotencyKey:
     """What makes a repeated request recognisable.
 
-    `scope` is principal, method and path; `request_sha256` the digest of the body; `for_ever` marks the natural
-    keys of imports and webhooks.
+    `scope` is principal, method and path; `request_sha256` the digest of the body; `for_ever` marks the
+    natural keys of imports and webhooks.
     """
 
     scope: str
