@@ -1,4 +1,4 @@
-"""One PostgreSQL database: a pool, transactions, and SQLAlchemy Core statements run on asyncpg."""
+"""One PostgreSQL database: pool, transactions, SQLAlchemy Core statements on asyncpg."""
 
 from __future__ import annotations
 

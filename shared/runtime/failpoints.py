@@ -1,4 +1,4 @@
-"""Named places where a test can kill the process; without the test's variable they do nothing."""
+"""Named places where a test can kill the process; in production they do nothing."""
 
 from __future__ import annotations
 

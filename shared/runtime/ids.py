@@ -1,4 +1,4 @@
-"""Identifiers: sortable UUIDs, UUIDs derived from foreign keys, and numbers people can say."""
+"""Identifiers: sortable UUIDs, UUIDs derived from natural keys, numbers people can say."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""Structured logs: JSON on stdout, coloured lines on a terminal, a correlation id on every line."""
+"""Structured logs: JSON on stdout, lines on a terminal, a correlation id on each."""
 
 from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterator, MutableMapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,6 +16,14 @@ _NEVER = frozenset({"payload", "body", "token", "password", "authorization", "se
 _CHATTY = {"aiokafka": "WARNING", "httpx": "WARNING", "httpcore": "WARNING", "uvicorn.access": "WARNING"}
 
 _TRACEBACK = ExceptionDictTransformer(show_locals=False)  # local values may be personal data
+
+_LINES: Sequence[Processor] = (
+    structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+)
+_JSON: Sequence[Processor] = (
+    structlog.processors.ExceptionRenderer(_TRACEBACK),
+    structlog.processors.JSONRenderer(),
+)
 
 
 def configure(*, service: str, level: str = "info", style: str = "auto") -> None:
@@ -32,21 +40,15 @@ def configure(*, service: str, level: str = "info", style: str = "auto") -> None
         _drop_what_must_not_be_logged,
     ]
     console = style == "console" or (style == "auto" and sys.stdout.isatty())
-    final: list[Processor] = (
-        [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
-        if console
-        else [structlog.processors.ExceptionRenderer(_TRACEBACK), structlog.processors.JSONRenderer()]
-    )
-
-    def add_service(_: Any, __: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
-        event.setdefault("service", service)
-        return event
-
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, add_service, *final],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                _Named(service),
+                *(_LINES if console else _JSON),
+            ],
         )
     )
     root = logging.getLogger()
@@ -76,6 +78,17 @@ def conversation(correlation_id: str, **more: str) -> Iterator[None]:
 def correlation_id() -> str:
     """Return the id of the conversation that the current task belongs to, or an empty string."""
     return str(structlog.contextvars.get_contextvars().get("correlation_id", ""))
+
+
+class _Named:
+    """Writes the service's name on every line that does not carry one already."""
+
+    def __init__(self, service: str) -> None:
+        self._service = service
+
+    def __call__(self, _: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        event.setdefault("service", self._service)
+        return event
 
 
 def _drop_what_must_not_be_logged(
