@@ -1,0 +1,1 @@
+"""What the catalog has heard about one missed target of one record."""
