@@ -120,52 +120,19 @@ def from_headers(
     if len(held) != len(headers):
         _refuse_repeated(headers)
     kind, source = _recurring(*map(held.get, _RECURRING))
-    found = []
-    name = ""
-    try:
-        for name, read in _READERS:
-            found.append(read(held[name]))
-    except KeyError:
-        raise ForeignMessage(name, "is missing") from None
-    except ValueError as error:
-        raise ForeignMessage(name, f"is wrong: {error}") from None
-    (
-        identity,
-        subject,
-        time,
-        recorded_at,
-        position,
-        prev,
-        incarnation,
-        digest,
-        sequence,
-        correlation,
-        actor,
-    ) = found
+    fields = _fields(held)
     if held["ce_subject"] != key or held.get("ce_partitionkey") != key:
-        raise ForeignMessage(
-            "ce_partitionkey", "is wrong: message key, ce_partitionkey and ce_subject differ"
-        )
-    if prev >= position:
-        raise ForeignMessage("ce_prev", f"is wrong: {prev} does not precede position {position}")
+        raise ForeignMessage("ce_partitionkey", "is wrong: it, ce_subject and the message key differ")
+    if fields["prev"] >= fields["position"]:
+        raise ForeignMessage("ce_prev", "is wrong: it does not precede ce_position")
     return Envelope(
-        id=identity,
+        **fields,
         source=source,
         type=kind,
-        subject=subject,
-        time=time,
-        recorded_at=recorded_at,
         topic=topic,
         partition=partition,
-        position=position,
-        prev=prev,
-        incarnation=incarnation,
-        hash=digest,
-        sequence=sequence,
-        correlationid=correlation,
-        causationid=held.get("ce_causationid", b"").decode(),
-        actor=actor,
-        traceparent=held.get("traceparent", b"").decode(),
+        causationid=_optional(held, "ce_causationid"),
+        traceparent=_optional(held, "traceparent") or _optional(held, "ce_traceparent"),
     )
 
 
@@ -212,16 +179,44 @@ def _timestamp(moment: datetime) -> bytes:
     return moment.isoformat(timespec="microseconds").encode()[:-6] + b"Z"
 
 
+def _fields(held: dict[str, bytes]) -> dict[str, Any]:
+    """Read the headers that every message has, by the envelope's field names."""
+    fields = {}
+    name = ""
+    try:
+        for field, name, read in _READERS:
+            fields[field] = read(held[name])
+    except KeyError:
+        raise ForeignMessage(name, "is missing") from None
+    except _UNREADABLE as error:
+        raise ForeignMessage(name, f"is wrong: {error}") from None
+    return fields
+
+
+def _optional(held: dict[str, bytes], name: str) -> str:
+    try:
+        return (held.get(name) or b"").decode()
+    except UnicodeDecodeError as error:
+        raise ForeignMessage(name, f"is wrong: {error}") from None
+
+
+# A header may hold nothing at all, or bytes that are no text.
+_UNREADABLE: Final = (ValueError, TypeError, AttributeError, OverflowError)
 _RECURRING: Final = ("ce_type", "ce_source", "ce_dataschema", "ce_specversion", "content-type")
 
 
 @lru_cache(maxsize=1024)
 def _recurring(*values: bytes | None) -> tuple[str, str]:
     """Return type and source once the headers that every event of one type shares are in order."""
+    texts = []
     for name, value in zip(_RECURRING, values, strict=True):
-        if not value:
+        if value is None:
             raise ForeignMessage(name, "is missing")
-    kind, source, dataschema, specversion, content_type = (value.decode() for value in values if value)
+        try:
+            texts.append(_text(value))
+        except ValueError as error:
+            raise ForeignMessage(name, f"is wrong: {error}") from None
+    kind, source, dataschema, specversion, content_type = texts
     for name, found, right in (
         ("ce_dataschema", dataschema, SCHEMA_URI + kind),
         ("ce_specversion", specversion, "1.0"),
@@ -246,7 +241,7 @@ def _text(value: bytes) -> str:
 
 
 def _count(value: bytes) -> int:
-    if not value.isdigit():
+    if not value.isdigit() or len(value) > 19:
         raise ValueError(f"{value!r} is not a count")
     return int(value)
 
@@ -270,16 +265,16 @@ def _digest(value: bytes) -> str:
     return value.decode()
 
 
-_READERS: Final[tuple[tuple[str, Callable[[bytes], Any]], ...]] = (
-    ("ce_id", _uuid),
-    ("ce_subject", _text),
-    ("ce_time", _moment),
-    ("ce_recordedtime", _moment),
-    ("ce_position", _count),
-    ("ce_prev", _count),
-    ("ce_incarnation", lru_cache(maxsize=256)(_uuid)),  # stands on every message of a log
-    ("ce_hash", _digest),
-    ("ce_sequence", _count),
-    ("ce_correlationid", _text),
-    ("ce_actor", _text),
+_READERS: Final[tuple[tuple[str, str, Callable[[bytes], Any]], ...]] = (
+    ("id", "ce_id", _uuid),
+    ("subject", "ce_subject", _text),
+    ("time", "ce_time", _moment),
+    ("recorded_at", "ce_recordedtime", _moment),
+    ("position", "ce_position", _count),
+    ("prev", "ce_prev", _count),
+    ("incarnation", "ce_incarnation", lru_cache(maxsize=256)(_uuid)),  # stands on every message of a log
+    ("hash", "ce_hash", _digest),
+    ("sequence", "ce_sequence", _count),
+    ("correlationid", "ce_correlationid", _text),
+    ("actor", "ce_actor", _text),
 )

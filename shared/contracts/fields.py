@@ -19,8 +19,8 @@ def known(description: str, *values: str) -> FieldInfo:
 
 Moment = Annotated[AwareDatetime, Field(description="An instant, UTC.")]
 Number = Annotated[str, Field(description="Number for people, such as REQ-2026-000123.")]
-Title = Annotated[str, Field(description="One line of business text.")]
-Text = Annotated[str, Field(description="Business text.")]
+Title = Annotated[str, Field(description="One line of business text; no personal data.")]
+Text = Annotated[str, Field(description="Business text, fit for every reader: no personal data.")]
 ServiceName = Annotated[str, Field(description="The service, as the catalog names it; empty when unknown.")]
 BusinessUnit = Annotated[str, Field(description="The business unit, as the organisation names it.")]
 PersonId = Annotated[UUID, Field(description="Subject id of a person; who it is stays with the publisher.")]

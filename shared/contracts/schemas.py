@@ -27,32 +27,32 @@ def breaks(published: Schema, current: Schema) -> list[str]:
 
     Allowed inside a version: a new field with a default, other words. Everything else is a new version.
     """
-    return [*_object_breaks(published, current, published, current, "")]
+    return [*_breaks(published, current, published, current, "")]
 
 
-def _object_breaks(old: Schema, new: Schema, old_root: Schema, new_root: Schema, path: str) -> Iterator[str]:
-    old_fields: Schema = old.get("properties", {})
-    new_fields: Schema = new.get("properties", {})
-    before, after = set(old.get("required", ())), set(new.get("required", ()))
-    for name in old_fields.keys() - new_fields.keys():
-        yield f"{path}{name}: removed"
-    for name in sorted(after - before):
-        yield f"{path}{name}: required, where stored messages may lack it"
-    for name in sorted(before - after):
-        yield f"{path}{name}: no longer promised"
-    for name in sorted(old_fields.keys() & new_fields.keys()):
-        yield from _field_breaks(old_fields[name], new_fields[name], old_root, new_root, path + name)
+def _breaks(old: Schema, new: Schema, old_root: Schema, new_root: Schema, path: str) -> Iterator[str]:
+    old, new = _resolved(old, old_root), _resolved(new, new_root)
+    if _rules(old) != _rules(new):
+        yield f"{path or 'body'}: retyped from {_rules(old)} to {_rules(new)}"
+    yield from _field_breaks(old, new, old_root, new_root, f"{path}." if path else "")
+    if "items" in old and "items" in new:
+        yield from _breaks(old["items"], new["items"], old_root, new_root, f"{path}[]")
+    for one, other in zip(old.get("anyOf", ()), new.get("anyOf", ()), strict=False):
+        yield from _breaks(one, other, old_root, new_root, path)
 
 
 def _field_breaks(old: Schema, new: Schema, old_root: Schema, new_root: Schema, path: str) -> Iterator[str]:
-    old, new = _resolved(old, old_root), _resolved(new, new_root)
-    if _rules(old) != _rules(new):
-        yield f"{path}: retyped from {_rules(old)} to {_rules(new)}"
-    yield from _object_breaks(old, new, old_root, new_root, f"{path}.")
-    if "items" in old and "items" in new:
-        yield from _field_breaks(old["items"], new["items"], old_root, new_root, f"{path}[]")
-    for one, other in zip(old.get("anyOf", ()), new.get("anyOf", ()), strict=False):
-        yield from _field_breaks(one, other, old_root, new_root, path)
+    old_fields: Schema = old.get("properties", {})
+    new_fields: Schema = new.get("properties", {})
+    before, after = set(old.get("required", ())), set(new.get("required", ()))
+    for name in sorted(old_fields.keys() - new_fields.keys()):
+        yield f"{path}{name}: removed"
+    for name in sorted(after - before):
+        yield f"{path}{name}: required, where stored messages may lack it"
+    for name in sorted((before - after) & new_fields.keys()):
+        yield f"{path}{name}: no longer promised"
+    for name in sorted(old_fields.keys() & new_fields.keys()):
+        yield from _breaks(old_fields[name], new_fields[name], old_root, new_root, path + name)
 
 
 def _resolved(schema: Schema, root: Schema) -> Schema:
