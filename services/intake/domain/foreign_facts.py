@@ -8,9 +8,7 @@ from services.intake.domain.request import events as past
 from services.intake.domain.request.events import RequestEvent
 
 
-def heard(
-    command: ask.NoteBreach | ask.NoteBreachWithdrawn | ask.LinkProject, state: Request
-) -> list[RequestEvent]:
+def heard(command: ask.NoteBreach | ask.NoteBreachWithdrawn, state: Request) -> list[RequestEvent]:
     """Take a fact from another service; one about a record that is no request of ours says nothing here."""
     request_id, at = state.request_id, command.occurred_at
     if request_id is None:
@@ -37,18 +35,6 @@ def heard(
                     occurred_at=at,
                     clock_id=clock_id,
                     breaches=left,
-                    historic=command.historic,
-                )
-            ]
-        case ask.LinkProject(project_id=project_id) if project_id not in state.projects:
-            return [
-                past.ProjectLinked(
-                    request_id=request_id,
-                    occurred_at=at,
-                    project_id=project_id,
-                    project_number=command.project_number,
-                    service=command.service,
-                    new_service=command.new_service,
                     historic=command.historic,
                 )
             ]

@@ -185,7 +185,7 @@ def _transition(state: Request, row: HistoryRow) -> list[RequestEvent]:
         case RequestState.FULFILLED:
             events.append(RequestFulfilled(request_id=request_id, occurred_at=at, historic=True))
         case RequestState.CLOSED:
-            reason = CloseReason.COMPLETED if known is RequestState.FULFILLED else CloseReason.NOT_FULFILLED
+            reason = CloseReason.IMPORTED
             events.append(RequestClosed(request_id=request_id, occurred_at=at, reason=reason, historic=True))
         case _:
             pass  # New again, or Active while work goes on: the reopening or resumption said it all

@@ -70,7 +70,6 @@ class Request:
     assignee: str | None = None
     breaches: frozenset[str] = frozenset()
     comments: frozenset[UUID] = frozenset()
-    projects: frozenset[UUID] = frozenset()
     last_row: int = -1
 
 

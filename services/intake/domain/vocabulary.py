@@ -6,11 +6,16 @@ from enum import StrEnum
 
 
 class Level(StrEnum):
-    """How much: of impact, of urgency, of risk."""
+    """How much: of impact, of urgency, of the risk of not doing it."""
 
     HIGH = "high"
     MEDIUM = "medium"
     LOW = "low"
+
+    @property
+    def rank(self) -> int:
+        """1 is the highest."""
+        return tuple(Level).index(self) + 1
 
 
 class RequestKind(StrEnum):
@@ -56,10 +61,12 @@ class HoldReason(StrEnum):
 
 
 class CloseReason(StrEnum):
-    COMPLETED = "completed"
+    """Why a request ended: the requester is content, never answered, what it became ended, or elsewhere."""
+
+    CONFIRMED = "confirmed"
     NO_ANSWER = "no_answer"
-    CONVERSION_DONE = "conversion_done"
-    NOT_FULFILLED = "not_fulfilled"
+    CONVERTED = "converted"
+    IMPORTED = "imported"
 
 
 class Channel(StrEnum):
@@ -75,7 +82,7 @@ class Channel(StrEnum):
 class SourceType(StrEnum):
     BUSINESS_UNIT = "business_unit"
     INTERNAL_IT = "internal_it"
-    SUPPLIER_OR_PARTNER = "supplier_or_partner"
+    SUPPLIER = "supplier"
     OUTSOURCER = "outsourcer"
     BUG_TRACKER = "bug_tracker"
     DESK_TOOL = "desk_tool"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from uuid import UUID
 
 from services.intake.domain.vocabulary import (
@@ -43,7 +43,7 @@ class SubmitRequest:
     external_id: str | None = None
     service: str | None = None
     category: str | None = None
-    needed_by: date | None = None
+    needed_by: datetime | None = None
     complete_outage: bool = False
     units: int = 1
     portfolio_item: str | None = None
@@ -124,7 +124,7 @@ class FulfilRequest:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CloseRequest:
     occurred_at: datetime
-    reason: CloseReason = CloseReason.COMPLETED
+    reason: CloseReason = CloseReason.CONFIRMED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,18 +170,6 @@ class NoteBreach:
 class NoteBreachWithdrawn:
     occurred_at: datetime
     clock_id: UUID
-    historic: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LinkProject:
-    """A project was approved that answers this request."""
-
-    occurred_at: datetime
-    project_id: UUID
-    project_number: str
-    service: str
-    new_service: bool
     historic: bool = False
 
 
@@ -235,6 +223,5 @@ RequestCommand = (
     | AddComment
     | NoteBreach
     | NoteBreachWithdrawn
-    | LinkProject
     | RecordHistory
 )

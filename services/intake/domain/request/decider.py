@@ -40,7 +40,7 @@ def decide(command: RequestCommand, state: Request) -> Sequence[RequestEvent]:
             return _submit(command, state)
         case ask.RecordHistory():
             return history.history(command, state, evolve)
-        case ask.NoteBreach() | ask.NoteBreachWithdrawn() | ask.LinkProject():
+        case ask.NoteBreach() | ask.NoteBreachWithdrawn():
             return heard(command, state)
         case _:
             pass
@@ -157,8 +157,6 @@ def evolve(state: Request, event: RequestEvent) -> Request:
             return replace(state, breaches=state.breaches | {named})
         case past.BreachWithdrawn(clock_id=clock_id):
             return replace(state, breaches=state.breaches - {str(clock_id)})
-        case past.ProjectLinked(project_id=project_id):
-            return replace(state, projects=state.projects | {project_id})
         case past.HistoryRecorded(last_row=last_row):
             return replace(state, last_row=last_row)
         case past.RequestResponded() | past.ContactReceived():
@@ -237,7 +235,7 @@ def _reprioritise(command: ask.ReprioritiseRequest, state: Request, request_id: 
 
 def _close_reason(command: ask.CloseRequest, state: Request) -> CloseReason:
     """Return why the request closes; on hold, only a requester who does not answer is a reason."""
-    if (state.state is State.CONVERTED) is not (command.reason is CloseReason.CONVERSION_DONE):
+    if (state.state is State.CONVERTED) is not (command.reason is CloseReason.CONVERTED):
         raise not_now(state, f"closure ({command.reason})")
     if state.state is State.ON_HOLD:
         if state.hold is not HoldReason.REQUESTER or command.reason is not CloseReason.NO_ANSWER:

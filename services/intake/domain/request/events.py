@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -47,7 +47,7 @@ class RequestSubmitted:
     urgency: Level
     priority: int
     priority_rule: str
-    needed_by: date | None
+    needed_by: datetime | None
     complete_outage: bool
     units: int
     portfolio_item: str | None
@@ -236,17 +236,6 @@ class BreachWithdrawn:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ProjectLinked:
-    request_id: UUID
-    occurred_at: datetime
-    project_id: UUID
-    project_number: str
-    service: str
-    new_service: bool
-    historic: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryRecorded:
     """All rows up to and including `last_row` of the source have been taken; `rows` of them this time."""
 
@@ -277,6 +266,5 @@ RequestEvent = (
     | CommentAdded
     | BreachNoted
     | BreachWithdrawn
-    | ProjectLinked
     | HistoryRecorded
 )
