@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -77,6 +78,11 @@ class Appraisal:
     return_on_investment: Decimal | None
 
 
+def is_currency(text: str) -> bool:
+    """Tell whether a text has the form of an ISO 4217 code."""
+    return re.fullmatch("[A-Z]{3}", text) is not None
+
+
 def faults(flows: CashFlows) -> tuple[str, ...]:
     """Name what makes cash flows unusable; nothing: they can be appraised."""
     found = []
@@ -86,7 +92,7 @@ def faults(flows: CashFlows) -> tuple[str, ...]:
         found.append(f"the rate {flows.rate} is not a yearly rate such as 0.10")
     if any(not amount.is_finite() or amount < 0 for p in flows.periods for amount in (p.cost, p.benefit)):
         found.append("costs and benefits are stated as positive amounts")
-    if len(flows.currency) != 3 or not flows.currency.isalpha() or not flows.currency.isupper():
+    if not is_currency(flows.currency):
         found.append(f"{flows.currency!r} is not an ISO 4217 currency code")
     if flows.convention is Convention.DATED_ACTUAL_365:
         dates = [period.on for period in flows.periods]

@@ -78,6 +78,12 @@ def _check(command: commands.AppointBoard) -> None:
         raise BoardIncomplete(f"a quorum of {command.quorum} of {len(names)} members", field="/quorum")
     if not command.budget_limit.is_finite() or command.budget_limit < 0:
         raise BoardIncomplete("the budget limit is an amount of money", field="/budget_limit")
+    if (
+        len(command.currency) != CODE_LENGTH
+        or not command.currency.isalpha()
+        or not command.currency.isupper()
+    ):
+        raise BoardIncomplete(f"{command.currency!r} is not an ISO 4217 code", field="/currency")
     if not command.reason.strip():
         raise BoardIncomplete("the reason is blank", field="/reason")
 
