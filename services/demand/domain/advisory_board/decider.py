@@ -7,6 +7,7 @@ from uuid import UUID, uuid5
 
 from services.demand.domain.advisory_board import commands, events
 from services.demand.domain.board import Board
+from services.demand.domain.finance import is_currency
 from shared.eventsourcing.decider import Decider, Unprocessable
 
 BOARDS = UUID("0c0ae1a1-6f7e-5f0d-8f39-0d5b1a5c2e11")
@@ -78,11 +79,7 @@ def _check(command: commands.AppointBoard) -> None:
         raise BoardIncomplete(f"a quorum of {command.quorum} of {len(names)} members", field="/quorum")
     if not command.budget_limit.is_finite() or command.budget_limit < 0:
         raise BoardIncomplete("the budget limit is an amount of money", field="/budget_limit")
-    if (
-        len(command.currency) != CODE_LENGTH
-        or not command.currency.isalpha()
-        or not command.currency.isupper()
-    ):
+    if not is_currency(command.currency):
         raise BoardIncomplete(f"{command.currency!r} is not an ISO 4217 code", field="/currency")
     if not command.reason.strip():
         raise BoardIncomplete("the reason is blank", field="/reason")
