@@ -156,7 +156,7 @@ class CatchUp:
             elif clock() >= deadline:
                 return False
             else:
-                await _wait(self._progress, _TOKEN_POLL_SECONDS)
+                await woken(self._progress, _TOKEN_POLL_SECONDS)
         return True
 
     async def round(self) -> bool:
@@ -188,7 +188,7 @@ class CatchUp:
                 pause = min(pause * 2, 10.0)
                 _LOG.warning("catch-up waits", error=type(error).__name__, away=unavailable(error))
             if not more:
-                await _wait(self._grown, pause)
+                await woken(self._grown, pause)
                 await asyncio.sleep(_BREATH_SECONDS)
 
     async def _advance(self, model: ReadModel) -> bool:
@@ -236,7 +236,8 @@ class CatchUp:
         return False
 
 
-async def _wait(event: asyncio.Event, seconds: float) -> None:
+async def woken(event: asyncio.Event, seconds: float) -> None:
+    """Sleep until the event or for so many seconds, whichever comes first."""
     try:
         async with asyncio.timeout(seconds):
             await event.wait()

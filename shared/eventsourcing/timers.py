@@ -1,0 +1,279 @@
+"""Timers: due rows kept by events, and the leased poller that turns what is due into commands."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+from uuid import UUID
+
+import sqlalchemy as sa
+import structlog
+
+from shared.eventsourcing.catch_up import woken
+from shared.eventsourcing.event_store import EventStore
+from shared.eventsourcing.log import Appended, Unit
+from shared.eventsourcing.projection import ReadModel
+from shared.eventsourcing.timer_restraint import Backoff, StepGuard
+from shared.runtime.database import Database, unavailable
+from shared.runtime.metrics import Metrics
+
+PAGE_ROWS = 100
+POLL_SECONDS = 0.25
+_BREATH_SECONDS = 0.025  # rows due by fact fire soon after the append that made them
+_AWAY_SECONDS = 5.0
+_STANDBY_SECONDS = 1.0  # between two looks at a lease that another process has
+_WAITING_ALARM = timedelta(minutes=15)
+_LATENESS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0, 300.0, 900.0, 3600.0, 86400.0)
+
+_LOG = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """A row that is due: `issue` turns it into a command that carries `seq`, so that a repeat is nothing.
+
+    `subject` is the record it is about, by the id that keys the sources' messages.
+    """
+
+    timer_id: UUID
+    kind: str
+    subject: UUID
+    seq: int
+    due_at: datetime
+    attached_at: datetime
+    sources: str
+
+
+def due_table(version: int, name: str = "due") -> sa.Table:
+    """Return the table of a service's due rows. Due by fact means due at once.
+
+    `sources` lists, sorted and with commas, the services whose messages can still move the row's deadline
+    (empty: none); the poll fires the row when they are complete to `due_at` and `attached_at`.
+    """
+    table = f"{name}_v{version}"
+    return sa.Table(
+        table,
+        sa.MetaData(schema="read"),
+        sa.Column("timer_id", sa.Uuid, primary_key=True),
+        sa.Column("kind", sa.Text, nullable=False),
+        sa.Column("subject", sa.Uuid, nullable=False),
+        sa.Column("seq", sa.Integer, nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("attached_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("sources", sa.Text, nullable=False),
+        sa.Index(f"{table}_sources_due_at", "sources", "due_at", "timer_id"),
+    )
+
+
+class Completeness(Protocol):
+    """How far the messages of other services have been heard."""
+
+    async def complete_to(self, source: str) -> datetime | None:
+        """Return the instant up to which everything `source` recorded has been taken; None: unknown."""
+
+    async def incomplete(self, source: str, subjects: Collection[UUID]) -> Collection[UUID]:
+        """Return those of the subjects that have a message set aside: their timers wait."""
+
+
+class Leased(Protocol):
+    """The right to be the one poller among all processes."""
+
+    @property
+    def held(self) -> bool: ...
+
+    async def hold(self) -> bool: ...
+
+    async def release(self) -> None: ...
+
+
+Issue = Callable[[Sequence[Due]], Awaitable[Sequence[Unit]]]
+
+
+@dataclass(slots=True)
+class _Walk:
+    """The poll's way through the due rows of one source set, in the order of their deadlines."""
+
+    sources: str
+    as_of: datetime
+    after: tuple[datetime, UUID] | None = None
+
+
+class TimerPoller:
+    """Fires what is due, whoever missed it and however late: level-triggered, one process at a time.
+
+    Rows are read without locking. What they ask for is decided by the stream, under the append lock: a
+    command whose `seq` is no longer the stream's decides to nothing, so firing twice does no harm.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        store: EventStore,
+        model: ReadModel,
+        *,
+        progress: Completeness,
+        issue: Issue,
+        lease: Leased,
+        metrics: Metrics | None = None,
+    ) -> None:
+        self._database, self._store, self._model = database, store, model
+        self._progress, self._issue, self._lease = progress, issue, lease
+        self._guard, self._backoff = StepGuard(), Backoff()
+        self._alarmed: set[str] = set()
+        self._stopping = False
+        self._awake = asyncio.Event()
+        store.on_append(lambda _: self._awake.set())
+        self._task: asyncio.Task[None] | None = None
+        self._polls = _polls(model.table.fullname)
+        metrics = metrics or Metrics(store.definition.service)
+        self._lateness = metrics.histogram(
+            "timer_overdue_seconds", "Between due and fired.", "kind", buckets=_LATENESS
+        )
+        self._refused = metrics.counter("timer_refused", "Timer commands refused.", "timers")
+        self._waiting = metrics.gauge("timer_waiting_seconds", "Oldest wait for a source.", "sources")
+        self._doubted = metrics.gauge("timer_clock_doubted", "1 while the clock has jumped.", "timers")
+
+    def start(self) -> None:
+        """Begin to poll."""
+        self._stopping = False
+        self._task = asyncio.create_task(self._run(), name=f"{self._model.name} timers")
+
+    async def stop(self) -> None:
+        """Finish the page in hand, end, and let another process take over at once."""
+        self._stopping = True
+        self._awake.set()
+        if self._task is not None:
+            await self._task
+            await self._lease.release()
+
+    async def round(self) -> int:
+        """Fire everything that is due now, page by page, the source sets in turn; return how many rows."""
+        async with self._database.connection() as conn:
+            now: datetime = await conn.fetchval("SELECT clock_timestamp()")
+            sets = [row["sources"] for row in await conn.fetch(self._polls["sets"])]
+        monotonic = asyncio.get_running_loop().time()
+        trusted = self._guard.trusts(now, monotonic)
+        self._doubted(self._model.name).set(not trusted)
+        if not trusted:
+            _LOG.error("timers rest: the database's clock has jumped", timers=self._model.name)
+            return 0
+        self._backoff.forget(monotonic)
+        walks = [walk for sources in sets if (walk := await self._walk(sources, now)) is not None]
+        fired = 0
+        while walks and self._lease.held and not self._stopping:
+            for walk in list(walks):
+                rows = await self._page(walk)
+                if len(rows) < PAGE_ROWS:
+                    walks.remove(walk)
+                fired += await self._fire(rows, now)
+                await asyncio.sleep(0)
+        return fired
+
+    async def _run(self) -> None:
+        while not self._stopping:
+            pause = POLL_SECONDS
+            self._awake.clear()
+            try:
+                if await self._lease.hold():
+                    await self.round()
+                else:
+                    pause = _STANDBY_SECONDS
+            except Exception as error:  # noqa: BLE001  this task outlives the database and any surprise
+                pause = _AWAY_SECONDS
+                _LOG.warning("timers wait", error=type(error).__name__, away=unavailable(error))
+            await asyncio.sleep(_BREATH_SECONDS)
+            if not self._stopping:
+                await woken(self._awake, pause)
+
+    async def _walk(self, sources: str, now: datetime) -> _Walk | None:
+        """Return how far the rows of this source set may fire, and measure what waits for the sources."""
+        if not sources:
+            return _Walk(sources, now)
+        heard = [await self._progress.complete_to(source) for source in sources.split(",")]
+        as_of = min((at for at in heard if at is not None), default=None)
+        unknown = as_of is None or None in heard
+        async with self._database.connection() as conn:
+            oldest = await conn.fetchval(self._polls["waiting"], sources, now, None if unknown else as_of)
+        waited = now - oldest if oldest is not None else timedelta(0)
+        self._waiting(sources).set(max(waited.total_seconds(), 0.0))
+        if waited <= _WAITING_ALARM:
+            self._alarmed.discard(sources)
+        elif sources not in self._alarmed:
+            self._alarmed.add(sources)
+            _LOG.error("timers wait for a source", timers=self._model.name, sources=sources)
+        return None if as_of is None or unknown else _Walk(sources, min(as_of, now))
+
+    async def _page(self, walk: _Walk) -> list[Due]:
+        async with self._database.connection() as conn:
+            if walk.after is None:
+                rows = await conn.fetch(self._polls["first"], walk.sources, walk.as_of, PAGE_ROWS)
+            else:
+                rows = await conn.fetch(self._polls["next"], walk.sources, walk.as_of, PAGE_ROWS, *walk.after)
+        page = [Due(**row) for row in rows]
+        if page:
+            walk.after = (page[-1].due_at, page[-1].timer_id)
+        return page
+
+    async def _fire(self, page: Sequence[Due], now: datetime) -> int:
+        rows = self._backoff.ready(page, asyncio.get_running_loop().time())
+        rows = await self._complete(rows)
+        if not rows:
+            return 0
+        try:
+            await self._submit(rows)
+        except Exception as error:
+            if unavailable(error):
+                raise
+            if len(rows) > 1:
+                return sum([await self._fire([row], now) for row in rows])
+            self._refused(self._model.name).inc()
+            _LOG.exception("a timer fails", timers=self._model.name, kind=rows[0].kind)
+        self._backoff.fired(rows, asyncio.get_running_loop().time())
+        for row in rows:
+            self._lateness(row.kind).observe((now - row.due_at).total_seconds())
+        return len(rows)
+
+    async def _complete(self, rows: list[Due]) -> list[Due]:
+        """Leave out rows whose subject has a message set aside: what it says may move the deadline."""
+        for source in sorted({source for row in rows for source in row.sources.split(",") if source}):
+            concerned = [row.subject for row in rows if source in row.sources.split(",")]
+            parked = await self._progress.incomplete(source, concerned)
+            rows = [row for row in rows if row.subject not in parked or source not in row.sources.split(",")]
+        return rows
+
+    async def _submit(self, rows: Sequence[Due]) -> None:
+        units = await self._issue(rows)
+        if not units:
+            return
+        async with self._database.transaction() as conn:
+            outcomes = await self._store.append(conn, units)
+        appended = [outcome for outcome in outcomes if isinstance(outcome, Appended)]
+        if appended:
+            self._store.announce(max(outcome.position for outcome in appended))
+        for outcome in outcomes:
+            if isinstance(outcome, Exception):
+                self._refused(self._model.name).inc()
+                _LOG.warning("a timer is refused", timers=self._model.name, reason=type(outcome).__name__)
+
+
+def _polls(table: str) -> Mapping[str, str]:
+    """Build the poll's statements; each is served by the index (sources, due_at, timer_id).
+
+    `now` comes in as a parameter: a volatile clock in the condition would read the whole index.
+    """
+    columns = "timer_id, kind, subject, seq, due_at, attached_at, sources"
+    ready = "sources = $1 AND due_at <= $2 AND (attached_at <= $2 OR $1 = '')"
+    page = f"SELECT {columns} FROM {table} WHERE {ready}"
+    order = "ORDER BY due_at, timer_id LIMIT $3"
+    return {
+        "first": f"{page} {order}",
+        "next": f"{page} AND (due_at, timer_id) > ($4, $5) {order}",
+        "waiting": f"SELECT greatest(due_at, attached_at) FROM {table} WHERE sources = $1 AND due_at <= $2 "
+        "AND ($3::timestamptz IS NULL OR greatest(due_at, attached_at) > $3) ORDER BY due_at LIMIT 1",
+        "sets": f"WITH RECURSIVE s AS ((SELECT sources FROM {table} ORDER BY sources LIMIT 1) UNION ALL "
+        f"SELECT (SELECT t.sources FROM {table} t WHERE t.sources > s.sources ORDER BY t.sources LIMIT 1) "
+        "FROM s WHERE s.sources IS NOT NULL) SELECT sources FROM s WHERE sources IS NOT NULL",
+    }
