@@ -21,13 +21,14 @@ Moment = Annotated[AwareDatetime, Field(description="An instant, UTC.")]
 Number = Annotated[str, Field(description="Number for people, such as REQ-2026-000123.")]
 Title = Annotated[str, Field(description="One line of business text; no personal data.")]
 Text = Annotated[str, Field(description="Business text, fit for every reader: no personal data.")]
-ServiceName = Annotated[str, Field(description="The service, as the catalog names it; empty when unknown.")]
+ServiceName = Annotated[str, Field(description="The service, as the catalog names it.")]
 BusinessUnit = Annotated[str, Field(description="The business unit, as the organisation names it.")]
 PersonId = Annotated[UUID, Field(description="Subject id of a person; who it is stays with the publisher.")]
 Party = Annotated[
     str, Field(description="A role, a group, a board, or the subject id of a person; never a person's name.")
 ]
-Level = Annotated[int, Field(ge=1, description="Rank in the policy's matrix, 1 is the highest.")]
+Level = Annotated[str, known("How much.", "high", "medium", "low")]
+Priority = Annotated[int, Field(ge=1, description="Rank that the policy's matrix gives, 1 is the highest.")]
 Amount = Annotated[str, Field(pattern=r"^-?\d+(\.\d+)?$", description="Money as a decimal string.")]
 Currency = Annotated[str, Field(pattern="^[A-Z]{3}$", description="ISO 4217 code.")]
 Version = Annotated[int, Field(ge=1, description="Version of the thing named, from 1.")]
@@ -68,7 +69,7 @@ SourceType = Annotated[
 ]
 Hold = Annotated[str, known("What it waits for.", "requester", "supplier", "problem", "evidence", "change")]
 ChangeType = Annotated[str, known("How the change is governed.", "standard", "normal", "emergency")]
-Category = Annotated[str, Field(description="Category by the classification in force; empty when unknown.")]
+Category = Annotated[str, Field(description="Category by the classification in force.")]
 Outcome = Annotated[str, known("How the change went.", "successful", "partial", "failed", "backed_out")]
 
 

@@ -20,6 +20,7 @@ from shared.contracts.fields import (
     Outcome,
     Party,
     PersonId,
+    Priority,
     RequestKind,
     RiskFactor,
     ServiceName,
@@ -53,11 +54,11 @@ class RequestSubmitted(RequestFact):
     source_type: SourceType
     source_system: str | None = Field(default=None, description="The desk tool or tracker it came from.")
     external_id: str | None = Field(default=None, description="Its id there.")
-    service: ServiceName
+    service: ServiceName | None = None
     category: Category | None = None
     impact: Level
     urgency: Level
-    priority: Level
+    priority: Priority
     needed_by: Moment | None = None
     complete_outage: bool = Field(description="Incident: nobody can work; otherwise false.")
     units: int = Field(ge=0, description="Affected units (PCs); 0 when not told.")
@@ -69,11 +70,11 @@ class RequestTriaged(RequestFact):
 
     TYPE = "plumbline.request.triaged.v1"
 
-    service: ServiceName
-    category: Category
+    service: ServiceName | None = None
+    category: Category | None = None
     impact: Level
     urgency: Level
-    priority: Level
+    priority: Priority
 
 
 class RequestAccepted(RequestFact):
@@ -96,7 +97,7 @@ class RequestAssigned(RequestFact):
     TYPE = "plumbline.request.assigned.v1"
 
     group: str = Field(description="The assignment group.")
-    assignee: PersonId | None = None
+    assignee: Party | None = None
 
 
 class RequestHeld(RequestFact):
@@ -137,7 +138,7 @@ class RequestReprioritised(RequestFact):
 
     impact: Level
     urgency: Level
-    priority: Level
+    priority: Priority
 
 
 class RequestFulfilled(RequestFact):
@@ -211,7 +212,7 @@ class RfcClassified(RfcFact):
     category: Annotated[str, known("What decides.", "service_impact", "new_service", "risk", "resources")]
     impact: Level
     urgency: Level
-    priority: Level
+    priority: Priority
     service: ServiceName
     affected_services: tuple[ServiceName, ...] = Field(description="Other services the change touches.")
     initial_resources: Text

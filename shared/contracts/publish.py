@@ -1,4 +1,4 @@
-"""Writes docs/contracts from the models, or checks it: `python -m shared.contracts.publish --check`."""
+"""Writes docs/contracts from the models; with `--check` says what is stale or broken."""
 
 from __future__ import annotations
 

@@ -18,9 +18,10 @@ class ClockFact(Contract):
 
     clock_id: UUID = Field(description="The clock.")
     record_id: UUID = Field(description="The request or RFC it runs for; subject and key of the message.")
-    record: Annotated[str, known("What kind of record that is.", "request", "rfc")] = "request"
+    record: Annotated[str, known("What kind of record that is.", "request", "rfc")]
     agreement_id: UUID = Field(description="The agreement that promises it.")
     target: str = Field(description="The target, as the agreement names it.")
+    target_version: Version
 
 
 class ClockAttached(ClockFact):
@@ -28,7 +29,6 @@ class ClockAttached(ClockFact):
 
     TYPE = "plumbline.clock.attached.v1"
 
-    target_version: Version
     due_at: Moment
 
 
@@ -116,7 +116,9 @@ class AgreementSuperseded(AgreementFact):
 
     TYPE = "plumbline.agreement.superseded.v1"
 
-    superseded_by: UUID = Field(description="The agreement that counts now, perhaps itself in a new version.")
+    superseded_by: UUID = Field(description="The agreement that counts from then on, perhaps this one.")
+    by_version: Version
+    ends_at: Moment
 
 
 class AgreementTerminated(AgreementFact):

@@ -1,4 +1,4 @@
-"""The golden messages: one as it went over the wire, for every published type; never edited."""
+"""Golden messages: for every published type one, as it went over the wire; never edited."""
 
 from __future__ import annotations
 

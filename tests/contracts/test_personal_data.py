@@ -17,7 +17,7 @@ BUSINESS_TEXT = """title description reason business_impact risk_of_not_acceptin
     target name number factors factors.name factors.value services service affected_services"""
 JUDGEMENTS = """kind category impact urgency priority change_type designation phase was criticality level
     score factors.points outcome to record human complete_outage new_service late historic"""
-FIGURES = """units threshold elapsed_seconds budget currency version target_version policy_version
+FIGURES = """units threshold elapsed_seconds budget currency version target_version policy_version by_version
     model_version revision"""
 TIMES = """occurred_at needed_by until starts_at ends_at due_at detected_at in_force_from in_force_until"""
 

@@ -1,4 +1,4 @@
-"""Compatibility: a published version only gains optional fields, and the check would notice otherwise."""
+"""Compatibility: a published version only gains optional fields, and the check notices."""
 
 from __future__ import annotations
 
