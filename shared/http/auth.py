@@ -24,7 +24,6 @@ _KEY_TYPE = {"EdDSA": "OKP", "Ed25519": "OKP", "ES256": "EC", "RS256": "RSA"}
 _LONGEST_TOKEN = 8192
 _LEEWAY_SECONDS = 30
 _REMEMBERED_SECONDS = 60.0
-_REMEMBERED_TOKENS = 10_000
 _TYPES = (None, "JWT", "at+jwt")
 _SYSTEM = "system"
 
@@ -65,7 +64,9 @@ class TokenAuthenticator:
         audience: str,
         now: Callable[[], float] = time.time,
         roles_of: Callable[[Mapping[str, Any]], frozenset[str]] = roles_claim,
+        capacity: int = 10_000,
     ) -> None:
+        self._capacity = capacity
         self._keys = keys
         self._now = now
         self._roles_of = roles_of
@@ -114,7 +115,7 @@ class TokenAuthenticator:
         return (await self._keys.find(kid) if isinstance(kid, str) else None), header["alg"]
 
     def _remember(self, authorization: bytes, principal: Principal) -> None:
-        if len(self._remembered) >= _REMEMBERED_TOKENS:
+        if len(self._remembered) >= self._capacity:
             del self._remembered[next(iter(self._remembered))]
         until = min(self._now() + _REMEMBERED_SECONDS, principal.expires)
         digest = hashlib.sha256(authorization).digest()

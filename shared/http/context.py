@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fastapi import APIRouter
 from starlette.routing import Route
@@ -11,13 +13,15 @@ from starlette.routing import Route
 from shared.eventsourcing.command_handler import CommandHandler
 from shared.eventsourcing.encryption import SubjectKeys
 from shared.eventsourcing.event_store import EventStore, LogDefinition
-from shared.eventsourcing.timers import TimerPoller
-from shared.messaging.progress import Progress
-from shared.messaging.subscription import Subscription
+from shared.messaging.message import Subscription
 from shared.runtime.clock import Clock
 from shared.runtime.database import Database
 from shared.runtime.ids import NumberBlocks
 from shared.runtime.settings import ServiceSettings
+
+if TYPE_CHECKING:
+    from shared.eventsourcing.timers import TimerPoller
+    from shared.messaging.progress import Progress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +40,8 @@ class ServiceContext:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceDefinition:
-    """A service as its `app.py` states it. `numbers` maps a human prefix (REQ) to its sequence's name."""
+    """A service as its `app.py` states it. `numbers` maps a human prefix (REQ) to its sequence's
+    name; `migrations` is the folder of `versions/NNNN_what_appears.py`."""
 
     name: str
     log: LogDefinition
@@ -46,3 +51,4 @@ class ServiceDefinition:
     subscriptions: tuple[Subscription, ...] = ()
     timers: Callable[[ServiceContext], Sequence[TimerPoller]] | None = None
     numbers: Mapping[str, str] = field(default_factory=dict)
+    migrations: Path | None = None

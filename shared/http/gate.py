@@ -150,7 +150,7 @@ class Gate:
                 trace_id=about.correlation_id,
                 error=type(error).__name__,
                 # Neither its text nor its local variables: both may quote what somebody wrote.
-                stack=traceback.format_tb(error.__traceback__)[-_FRAMES:],
+                frames=traceback.format_tb(error.__traceback__)[-_FRAMES:],
             )
         if reply.status:
             raise error  # the answer has begun: the server can only cut the connection

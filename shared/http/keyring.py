@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +29,16 @@ class UnfitKeys(ValueError):
 class KeyRing:
     """Public keys by `kid`; what was read last is kept when reading again fails."""
 
-    def __init__(self, source: str) -> None:
+    def __init__(
+        self,
+        source: str,
+        *,
+        transport: httpx.AsyncBaseTransport | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._source = source.strip()
+        self._transport = transport
+        self._monotonic = monotonic
         self._keys: Mapping[str, Key] = {}
         self._read_at = self._tried_at = float("-inf")
         self._reading = asyncio.Lock()
@@ -45,11 +53,11 @@ class KeyRing:
         """Read the keys for the first time; a URL that does not answer yet is asked again later."""
         if self._inline:
             return
-        if not self._remote:
+        if self._remote:
+            await self._read()
+        else:
             self._keys = public_keys(await asyncio.to_thread(Path(self._source).read_text))
-            self._read_at = time.monotonic()
-            return
-        await self._read()
+            self._tried_at = self._read_at = self._monotonic()
 
     @property
     def _remote(self) -> bool:
@@ -57,38 +65,37 @@ class KeyRing:
 
     async def find(self, kid: str) -> Key | None:
         """Return the key; an unknown `kid` or old keys cause one reading, at most every 30 seconds."""
-        stale = time.monotonic() - self._read_at > _FRESH_SECONDS
+        stale = self._monotonic() - self._read_at > _FRESH_SECONDS
         if (stale or kid not in self._keys) and not self._inline:
             async with self._reading:
-                if time.monotonic() - self._tried_at > _RETRY_SECONDS:
+                if self._monotonic() - self._tried_at > _RETRY_SECONDS:
                     await self._read()
         return self._keys.get(kid)
 
     async def _read(self) -> None:
-        self._tried_at = time.monotonic()
+        self._tried_at = self._monotonic()
         try:
             if self._remote:
-                text = await _fetch(self._source)
+                text = await self._fetch()
             else:
                 text = await asyncio.to_thread(Path(self._source).read_text)
             self._keys = public_keys(text)
-            self._read_at = time.monotonic()
+            self._read_at = self._monotonic()
         except (OSError, httpx.HTTPError, UnfitKeys) as error:
             _LOG.warning("the signing keys could not be read; the known ones are kept", error=str(error))
 
-
-async def _fetch(url: str) -> str:
-    async with (
-        httpx.AsyncClient(timeout=_FETCH_SECONDS, trust_env=False) as client,
-        client.stream("GET", url) as response,
-    ):
-        response.raise_for_status()
-        body = b""
-        async for part in response.aiter_bytes():
-            body += part
-            if len(body) > _LARGEST_BYTES:
-                raise UnfitKeys("the JWKS is larger than 256 KiB")
-        return body.decode()
+    async def _fetch(self) -> str:
+        async with (
+            httpx.AsyncClient(timeout=_FETCH_SECONDS, trust_env=False, transport=self._transport) as client,
+            client.stream("GET", self._source) as response,
+        ):
+            response.raise_for_status()
+            body = b""
+            async for part in response.aiter_bytes():
+                body += part
+                if len(body) > _LARGEST_BYTES:
+                    raise UnfitKeys("the JWKS is larger than 256 KiB")
+            return body.decode()
 
 
 def public_keys(text: str) -> Mapping[str, Key]:
