@@ -22,11 +22,15 @@ class KafkaSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")  # unknown names: see refuse_unknown
 
-    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
-    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
-    sasl_username: str | None = None
-    sasl_password: SecretStr | None = None
-    ssl_cafile: Path | None = None
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        default="PLAINTEXT", description="PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL"
+    )
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        default="SCRAM-SHA-512", description="PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512"
+    )
+    sasl_username: str | None = Field(default=None, description="of this service")
+    sasl_password: SecretStr | None = Field(default=None, description="of this service")
+    ssl_cafile: Path | None = Field(default=None, description="certificates of the brokers' authority")
     replication_factor: int = Field(default=3, ge=1, description="copies of every partition")
     partitions: int = Field(default=6, ge=1, le=1000, description="per topic; fixed once a topic is declared")
 
@@ -70,11 +74,11 @@ class ServiceSettings(BaseSettings):
         default={}, description="base URL of each other service's API, e.g. http://intake:8080/intake"
     )
 
-    host: str = "0.0.0.0"
-    port: int = Field(default=8080, ge=0, le=65535)
+    host: str = Field(default="0.0.0.0", description="address to listen on")
+    port: int = Field(default=8080, ge=0, le=65535, description="of the API")
     management_port: int = Field(default=9090, ge=0, le=65535, description="/livez /readyz /metrics")
-    body_limit_bytes: int = Field(default=262_144, ge=1024)
-    request_timeout_seconds: float = Field(default=10, gt=0)
+    body_limit_bytes: int = Field(default=262_144, ge=1024, description="largest request body")
+    request_timeout_seconds: float = Field(default=10, gt=0, description="longest a request may take")
 
     jwks: str | None = Field(default=None, description="public keys: inline JSON, a file's path or a URL")
     issuer: str = Field(default="plumbline", description="`iss` that a token must carry")
@@ -83,10 +87,12 @@ class ServiceSettings(BaseSettings):
         default=None, description="bearer token for the other services' feeds"
     )
 
-    pool_min_size: int = Field(default=1, ge=0)
-    pool_max_size: int = Field(default=8, ge=1)
+    pool_min_size: int = Field(default=1, ge=0, description="database connections kept open")
+    pool_max_size: int = Field(default=8, ge=1, description="most database connections")
     database_wait_seconds: float = Field(default=60, ge=0, description="how long to wait for it at start")
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="debug, info, warning or error"
+    )
     log_format: Literal["auto", "json", "console"] = Field(
         default="auto", description="auto: console on a terminal, JSON elsewhere"
     )
@@ -141,6 +147,7 @@ class Variable(BaseModel):
     name: str
     path: tuple[str, ...]
     secret: bool
+    optional: bool
     description: str
     default: str | None
 
@@ -164,9 +171,21 @@ def _variables(fields: Mapping[str, FieldInfo], prefix: str, path: tuple[str, ..
             name=name,
             path=(*path, str(field.validation_alias or key)),
             secret=SecretStr in (kind, *get_args(kind)),
+            optional=not field.is_required(),
             description=field.description or "",
             default=known,
         )
+
+
+def env_example() -> str:
+    """Return the text of `.env.example`: every variable, what it means and its default."""
+    lines = ["# Written by `make env-example`; every name that a service reads. Secrets: NAME or NAME_FILE."]
+    for variable in variables():
+        required = "" if variable.optional else " (required)"
+        about = f"# {variable.description}{required}" if variable.description else f"#{required}"
+        value = f"{variable.name}={variable.default or ''}"
+        lines += ["", *([about] if about != "#" else []), f"# {value}" if variable.optional else value]
+    return "\n".join(lines) + "\n"
 
 
 def refuse_unknown(environment: Mapping[str, str]) -> None:
