@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -101,7 +102,7 @@ def test_the_explanation_covers_the_span_and_its_open_parts_sum_to_the_time(
     stretches = calendar.explain(start, end)
     assert sum(s.seconds for s in stretches) == seconds
     assert sum(s.seconds for s in stretches if s.open) == calendar.between(start, end)
-    assert all(one.end == other.start for one, other in zip(stretches, stretches[1:], strict=False))
+    assert all(one.end == other.start for one, other in pairwise(stretches))
     open_seconds = sum(int((b - a).total_seconds()) for a, b in calendar.intervals(start, end))
     assert open_seconds == calendar.between(start, end)
 

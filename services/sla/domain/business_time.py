@@ -51,7 +51,7 @@ class _Block:
         return self.before[index] + min(instant, self.ends[index]) - self.starts[index]
 
     def reached(self, worked: int) -> int:
-        """The first instant before which `worked` (1 .. total) open seconds of the block have passed."""
+        """Return the first instant by which `worked` (1 .. total) open seconds have passed."""
         index = bisect_right(self.before, worked - 1) - 1
         return self.starts[index] + worked - self.before[index]
 
@@ -72,7 +72,7 @@ class Calendar:
         self._blocks: dict[int, _Block] = {}
 
     def add(self, start: datetime, seconds: int) -> datetime:
-        """The first instant by which `seconds` (>= 0) of business time have passed since `start`."""
+        """Return the first instant by which `seconds` (>= 0) of business time have passed since `start`."""
         if seconds < 0:
             raise ValueError("business time is added forwards")
         instant = _instant(start)
@@ -88,7 +88,7 @@ class Calendar:
         raise NeverOpen(f"no open time within thirty years after {start.isoformat()}")
 
     def between(self, start: datetime, end: datetime) -> int:
-        """Business seconds from `start` to `end`; negative when `end` comes first."""
+        """Measure the business seconds from `start` to `end`; negative when `end` comes first."""
         a, b = _instant(start), _instant(end)
         if b < a:
             return -self.between(end, start)
@@ -97,7 +97,7 @@ class Calendar:
         return whole + self._block(last).worked(b) - self._block(first).worked(a)
 
     def intervals(self, start: datetime, end: datetime) -> tuple[tuple[datetime, datetime], ...]:
-        """The open intervals within `start` to `end`, in order, touching ones joined."""
+        """List the open intervals within `start` to `end`, in order, touching ones joined."""
         found: list[tuple[datetime, datetime]] = []
         for stretch in self.explain(start, end):
             if stretch.open and found and found[-1][1] == stretch.start:
@@ -117,7 +117,7 @@ class Calendar:
         return tuple(found)
 
     def end_of_business_day(self, after: datetime, days: int) -> datetime:
-        """The close of the `days`-th business day (>= 1) after the local date on which `after` falls."""
+        """Return the close of the `days`-th business day (>= 1) after the local date of `after`."""
         day = self.local_date(after)
         left = days
         for _ in range(days * 60 + 366):
@@ -128,7 +128,7 @@ class Calendar:
         raise NeverOpen(f"no {days} business days after {after.isoformat()}")
 
     def local_date(self, moment: datetime) -> date:
-        """The date that the zone's wall calendar shows."""
+        """Return the date that the zone's wall calendar shows."""
         return moment.astimezone(self._zone).date()
 
     def _close_of(self, day: date) -> datetime:
@@ -207,7 +207,7 @@ class Calendar:
 
 
 def round_the_clock() -> Calendar:
-    """The calendar of a target that knows no closing hours."""
+    """Make the calendar of a target that knows no closing hours."""
     return Calendar(ROUND_THE_CLOCK)
 
 

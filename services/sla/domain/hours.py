@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 DAY = 86_400
@@ -37,7 +38,7 @@ class Season:
     closest_weekdays: bool = False
 
     def dates(self, year: int) -> tuple[date, date]:
-        """The season that begins in `year` (or its fixed dates, whatever the year)."""
+        """Return the season that begins in `year` (or its fixed dates, whatever the year)."""
         if self.first is not None and self.last is not None:
             return self.first, self.last
         first, last = _in_year(self.first_day, year), _in_year(self.last_day, year)
@@ -103,7 +104,7 @@ def parse_hours(text: str) -> tuple[int, int]:
 
 
 def faults(pattern: Pattern) -> list[str]:
-    """What is wrong with a pattern, in words; empty when it can be used."""
+    """Say what is wrong with a pattern, in words; empty when it can be used."""
     found: list[str] = []
     try:
         ZoneInfo(pattern.zone)
@@ -139,7 +140,7 @@ class LocalDays:
         self._seasons: dict[int, list[tuple[date, date, Season]]] = {}
 
     def pieces(self, day: date) -> tuple[Piece, ...]:
-        """The whole date in order, without gaps or overlaps."""
+        """Tell the whole date in order, without gaps or overlaps."""
         holiday = self._holidays.get(day)
         closed = holiday.name if holiday else "outside hours"
         layers = [Piece(0, DAY, False, closed)]
@@ -153,7 +154,7 @@ class LocalDays:
         return _uppermost(layers)
 
     def is_business_day(self, day: date) -> bool:
-        """A day of the regular week with some hours open; a season's Saturday shift makes no business day."""
+        """Tell whether it is a day of the regular week with open hours (a season's Saturday is not)."""
         return bool(self._pattern.weekly[day.weekday()]) and any(piece.open for piece in self.pieces(day))
 
     def _shifts(self, day: date) -> list[Piece]:
@@ -197,7 +198,7 @@ def _exceptional(dates: Exceptional, day: date, *, opened: bool) -> list[Piece]:
 def _uppermost(layers: list[Piece]) -> tuple[Piece, ...]:
     cuts = sorted({edge for layer in layers for edge in (layer.start, layer.end)})
     found: list[Piece] = []
-    for start, end in zip(cuts, cuts[1:], strict=False):
+    for start, end in pairwise(cuts):
         top = next(layer for layer in reversed(layers) if layer.start <= start and end <= layer.end)
         if found and (found[-1].open, found[-1].why) == (top.open, top.why):
             found[-1] = Piece(found[-1].start, end, top.open, top.why)

@@ -1,0 +1,1 @@
+"""What is promised to whom, from the first draft to its end."""

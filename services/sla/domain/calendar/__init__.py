@@ -1,0 +1,1 @@
+"""Support hours with their exceptions, drafted and published in versions."""
