@@ -97,7 +97,7 @@ def to_headers(envelope: Envelope) -> Headers:
         ("ce_prev", b"%d" % envelope.prev),
         ("ce_incarnation", _recurring_text(envelope.incarnation)),
         ("ce_hash", envelope.hash.encode()),
-        ("ce_recordedtime", _timestamp(envelope.recorded_at)),
+        ("ce_recordedtime", _recurring_timestamp(envelope.recorded_at)),
         ("ce_correlationid", envelope.correlationid.encode()),
         ("ce_actor", envelope.actor.encode()),
     ]
@@ -177,6 +177,9 @@ def _timestamp(moment: datetime) -> bytes:
     if moment.tzinfo is not UTC:
         moment = moment.astimezone(UTC)
     return moment.isoformat(timespec="microseconds").encode()[:-6] + b"Z"
+
+
+_recurring_timestamp = lru_cache(maxsize=256)(_timestamp)  # the events of one append share `recorded_at`
 
 
 def _fields(held: dict[str, bytes]) -> dict[str, Any]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from shared.contracts import intake
 from shared.contracts.envelope import Contract, ForeignMessage
@@ -99,6 +101,12 @@ def test_a_refused_body_is_not_quoted_since_errors_are_logged(raw: bytes) -> Non
 
     assert refused.value.part == "body"
     assert "Anna" not in str(refused.value)
+
+
+@given(st.binary(max_size=60))
+def test_no_body_is_worse_than_a_foreign_message(raw: bytes) -> None:
+    with pytest.raises(ForeignMessage):
+        decode("plumbline.sla.breached.v1", raw)
 
 
 @pytest.mark.parametrize(
