@@ -16,12 +16,14 @@ WORKERS ?= auto
 ALL_MARKS := not deployment$(if $(PLUMBLINE_TEST_SERVICENOW_LOG),, and not whole_log)
 
 .PHONY: help setup up demo test test-all check fix map bench journey migrate lock openapi asyncapi env-example clean
+.PHONY: check-format check-lint check-types check-borders check-contracts check-map
 
 help:  ## list these words
-	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r word meaning; do \
+	@sed -nE 's/^([a-z-]+):.*  ## (.*)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r word meaning; do \
 		printf '  make %-12s %s\n' "$$word" "$$meaning"; done
 
 setup: $(STAMP)  ## install everything into .venv (the second time at once)
+	@:
 
 $(STAMP): pyproject.toml uv.lock requirements.lock
 ifneq ($(UV),)
@@ -46,12 +48,19 @@ test: setup  ## run the tests; they say which PostgreSQL and which Kafka they fo
 test-all: setup  ## also kill, cut and fill on purpose, and import the whole log where it is given
 	$(PYTEST) -n $(WORKERS) -m '$(ALL_MARKS)'
 
-check: setup  ## everything a machine can judge without running the services
+check: check-format check-lint check-types check-borders check-contracts check-map  ## all a machine can judge at rest
+
+check-format: setup
 	$(BIN)/ruff format --check .
+check-lint: setup
 	$(BIN)/ruff check .
+check-types: setup
 	$(BIN)/mypy
+check-borders: setup
 	$(BIN)/lint-imports
+check-contracts: setup
 	$(BIN)/python -m shared.contracts.publish --check
+check-map: setup
 	$(BIN)/pytest tests/architecture -q
 
 fix: setup  ## repair what a tool can repair
