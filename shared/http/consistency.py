@@ -13,10 +13,10 @@ _WAIT = re.compile(r"(?:^|[,;\s])wait=(\d{1,4})")
 _POLL_SECONDS = 0.05
 _DEFAULT_SECONDS = 2.0
 _LONGEST_SECONDS = 5.0
-_MOST_WAITERS = 200
 
 Reached = Callable[[str], Awaitable[int]]
-"""Answers the position up to which this service shows what the named service has recorded."""
+"""Answers the position up to which this service shows what the named service has recorded;
+raises KeyError for a service that it does not hear."""
 
 
 def token_of(service: str, position: int) -> str:
@@ -36,10 +36,11 @@ def positions(tokens: str) -> Mapping[str, int]:
 
 
 class Consistency:
-    """Lets reads wait for positions, at most 200 at a time and 5 seconds each."""
+    """Lets reads wait for positions, at most `most` at a time and 5 seconds each."""
 
-    def __init__(self, reached: Reached) -> None:
+    def __init__(self, reached: Reached, *, most: int = 200) -> None:
         self._reached = reached
+        self._most = most
         self._waiting = 0
 
     async def wait(self, tokens: str, prefer: str) -> None:
@@ -55,7 +56,7 @@ class Consistency:
         deadline = asyncio.get_running_loop().time() + seconds
         if await self._shown(wanted):
             return
-        if self._waiting >= _MOST_WAITERS:
+        if self._waiting >= self._most:
             raise Problem("overloaded", "Too many reads are waiting for a position.")
         self._waiting += 1
         try:
@@ -67,7 +68,10 @@ class Consistency:
             self._waiting -= 1
 
     async def _shown(self, wanted: Mapping[str, int]) -> bool:
-        for service, position in wanted.items():
-            if await self._reached(service) < position:
-                return False
+        try:
+            for service, position in wanted.items():
+                if await self._reached(service) < position:
+                    return False
+        except KeyError as error:
+            raise Problem("malformed", f"This service does not hear {error.args[0]}.") from error
         return True

@@ -40,8 +40,11 @@ class ServiceContext:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceDefinition:
-    """A service as its `app.py` states it. `numbers` maps a human prefix (REQ) to its sequence's
-    name; `migrations` is the folder of `versions/NNNN_what_appears.py`."""
+    """A service as its `app.py` states it.
+
+    `numbers` maps a human prefix (REQ) to its sequence's name; `migrations` is the folder that holds
+    `versions/NNNN_what_appears.py`.
+    """
 
     name: str
     log: LogDefinition

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -77,8 +76,10 @@ class Service:
         return self.definition.name
 
     async def start(self) -> None:
-        """Start every part, waiting for the database and the migrations; what was started is stopped again
-        when a later part cannot start."""
+        """Start every part, waiting for the database and the migrations.
+
+        What was started is stopped again when a later part cannot start.
+        """
         try:
             await self._start()
         except BaseException:
@@ -130,8 +131,7 @@ class Service:
     async def _start_api(self, context: ServiceContext, catch_up: CatchUp, worker: Worker) -> None:
         keys = KeyRing(self.settings.jwks or "")
         await keys.open()
-        pages = FeedPages(context.database, self.definition.log)
-        context.store.on_append(lambda _: pages.wake())
+        pages = FeedPages(context.database, context.store)
 
         async def reached(service: str) -> int:
             if service != self.name:
@@ -188,7 +188,7 @@ class Service:
         return ""
 
     async def _shown(self) -> str:
-        """The head that was read at the start must be shown once; later lag is measured, not refused."""
+        """Demand that the head read at the start has been shown once; later lag is measured, not refused."""
         if self._caught_up is None:
             return "not started yet"
         if self._target and await self._caught_up(self._target):

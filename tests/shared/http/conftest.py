@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +12,7 @@ from uuid import UUID
 import httpx
 import pytest
 from fastapi import APIRouter
+from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -42,7 +42,7 @@ class NewRequest(Body):
     title: str
     units: int = 1
     sent_at: datetime | None = None
-    tags: dict[str, Any] = {}
+    tags: dict[str, Any] = Field(default_factory=dict)
 
 
 @dataclass
@@ -122,9 +122,6 @@ async def hot_nothing(request: Request) -> Response:
     return JSONResponse({"bytes": len(exchange(request).body)})
 
 
-Build = Callable[..., Api]
-
-
 @pytest.fixture
 def issuer(tmp_path: Path) -> Issuer:
     return Issuer.open(tmp_path / "issuer.json", clock=FixedClock(NOON))
@@ -168,7 +165,3 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
             {"Authorization": f"Bearer {issuer.mint('anna', ['requester'], timedelta(hours=1))}"}
         )
         yield House(api, client, issuer, clock, metrics, traffic, raising, shown)
-
-
-def seconds_now() -> float:
-    return time.monotonic()

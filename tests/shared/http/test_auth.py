@@ -6,7 +6,6 @@ import base64
 import hashlib
 import hmac
 import json
-import os
 import stat
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 from joserfc import jwt
+from joserfc.errors import SecurityWarning
 from joserfc.jwk import ECKey, KeySet, OctKey, OKPKey, RSAKey
 
 from shared.http.auth import ALGORITHMS, TokenAuthenticator
@@ -67,7 +67,7 @@ async def test_a_good_token_lets_in(house: House) -> None:
 
 @pytest.mark.parametrize(
     "authorization",
-    ["", "Bearer", "Bearer ", "Basic YTpi", "Bearer a.b.c", "Bearer ....", "Bearer \xff", "Token x"],
+    ["", "Bearer", "Bearer ", "Basic YTpi", "Bearer a.b.c", "Bearer ....", "Token x"],
 )
 async def test_what_is_no_token_is_refused(house: House, authorization: str) -> None:
     await refused(house, authorization)
@@ -89,11 +89,8 @@ async def test_the_algorithm_none_is_refused(house: House, algorithm: str) -> No
 
 async def test_the_public_key_is_no_shared_secret(house: House) -> None:
     public = key_of(house)
-    for secret in (
-        public.as_pem(private=False),
-        house.issuer.jwks().encode(),
-        public.raw_value.public_bytes_raw(),
-    ):  # type: ignore[attr-defined, unused-ignore]
+    raw = public.public_key.public_bytes_raw()
+    for secret in (public.as_pem(private=False), house.issuer.jwks().encode(), raw):
         text = f"{part({'alg': 'HS256', 'kid': public.kid, 'typ': 'JWT'})}.{part(GOOD)}"
         mac = hmac.new(secret, text.encode(), hashlib.sha256).digest()
         await refused(house, f"Bearer {text}.{base64.urlsafe_b64encode(mac).decode().rstrip('=')}")
@@ -164,19 +161,22 @@ async def test_nobody_outside_is_the_system(house: House) -> None:
     assert (await authenticator.authenticate(token)).roles == {"auditor"}
 
 
-async def test_a_principal_is_remembered_for_a_minute_and_the_oldest_forgotten(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("shared.http.auth._REMEMBERED_TOKENS", 2)
-    authenticator = house.api.rules.authenticator
-    tokens = [house.token(name=name)["Authorization"].encode() for name in ("anna", "ben", "carla")]
+async def test_a_principal_is_remembered_for_a_minute_and_the_oldest_forgotten(issuer: Issuer) -> None:
+    now = [float(NOW)]
+    authenticator = TokenAuthenticator(
+        KeyRing(issuer.jwks()), issuer="plumbline", audience="plumbline", now=lambda: now[0], capacity=2
+    )
+    tokens = [
+        f"Bearer {issuer.mint(name, ['requester'], timedelta(hours=1))}".encode()
+        for name in ("anna", "ben", "carla")
+    ]
     for token in tokens:
         await authenticator.authenticate(token)
     assert [authenticator.remembered(token) is None for token in tokens] == [True, False, False]
     known = authenticator.remembered(tokens[2])
-    assert isinstance(known, Principal)
+    assert known is not None
     assert known.name == "carla"
-    house.clock.advance(timedelta(seconds=61))
+    now[0] += 61
     assert authenticator.remembered(tokens[2]) is None
 
 
@@ -216,8 +216,9 @@ def test_a_verifier_takes_no_secrets_and_no_weak_keys() -> None:
     ):
         with pytest.raises(UnfitKeys):
             public_keys(unfit)
-    weak = RSAKey.generate_key(1024, auto_kid=True)
-    assert public_keys(json.dumps(KeySet([weak]).as_dict(private=False))) == {}
+    with pytest.warns(SecurityWarning):
+        weak = RSAKey.generate_key(1024, auto_kid=True)
+        assert public_keys(json.dumps(KeySet([weak]).as_dict(private=False))) == {}
 
 
 class Keys:
@@ -270,7 +271,7 @@ async def test_keys_from_a_file_follow_the_file(tmp_path: Path) -> None:
 def test_the_issuers_key_is_made_once_and_readable_by_its_owner_only(tmp_path: Path) -> None:
     path = tmp_path / "secrets" / "issuer.json"
     first = Issuer.open(path, clock=FixedClock(NOON))
-    assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert Issuer.open(path, clock=FixedClock(NOON)).jwks() == first.jwks()
     assert '"d"' not in first.jwks()
     path.chmod(0o644)
