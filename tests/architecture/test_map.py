@@ -89,9 +89,9 @@ def test_a_service_holds_only_the_kinds_of_files_that_every_service_has(module: 
         assert not name.startswith(start) or service in allowed, f"only {sorted(allowed)} have {start}"
 
 
-def test_the_launcher_is_the_only_file_beside_the_services() -> None:
+def test_only_the_command_line_stands_beside_the_services() -> None:
     beside = {path.name for path in (ROOT / "services").iterdir() if not path.name.startswith("__pycache__")}
-    allowed = {"__init__.py", "__main__.py", "py.typed", "launcher", "console", *SERVICES}
+    allowed = {"__init__.py", "__main__.py", "py.typed", "command_line", *SERVICES}
     assert beside <= allowed, f"not foreseen: {sorted(beside - allowed)}"
 
 
