@@ -13,7 +13,6 @@ from shared.eventsourcing.log import Unit
 from shared.runtime.database import Database
 
 UNITS_PER_APPEND = 100
-_DONE_POLL_SECONDS = 0.1
 _PASSED = (
     "SELECT count(*) FROM read.read_model m JOIN unnest($1::text[], $2::integer[]) AS own (name, version) "
     "ON m.name = own.name AND m.version = own.version WHERE m.applied >= $3"
@@ -90,9 +89,3 @@ async def erased_everywhere(database: Database, store: EventStore, position: int
             _PASSED, [model.name for model in models], [model.version for model in models], position
         )
     return bool(passed == len(models))
-
-
-async def wait_until_erased(database: Database, store: EventStore, position: int) -> None:
-    """Wait until every read model has passed the erasure; the caller sets the limit."""
-    while not await erased_everywhere(database, store, position):
-        await asyncio.sleep(_DONE_POLL_SECONDS)
