@@ -91,6 +91,7 @@ _BEFORE_WORK = frozenset(
         State.SCHEDULED,
     }
 )
+UNDER_WORK = frozenset({State.IMPLEMENTING, State.IN_REVIEW})
 _UNDECIDED = frozenset(
     {State.CLASSIFIED, State.ASSESSED, State.AWAITING_APPROVAL, State.DEFERRED},
 )
@@ -126,6 +127,8 @@ def allowed_transitions(state: Rfc) -> tuple[str, ...]:
     names = {name for name, states in POSSIBLE_IN.values() if state.state in states}
     if state.state is State.CLASSIFIED and state.change_type is not ChangeType.EMERGENCY:
         names -= _NEEDS_ASSESSMENT  # only an emergency may be decided before its risk is assessed
+    if state.change_type is ChangeType.EMERGENCY and state.state in UNDER_WORK:
+        names.add("edits")  # an emergency's plans may be written down until its review ends
     if state.change_type is ChangeType.STANDARD:
         names -= _NEEDS_ASSESSMENT
         if state.state in (State.CLASSIFIED, State.ASSESSED):
@@ -177,13 +180,22 @@ def incomplete(missing: tuple[str, ...], step: str) -> MissingFacts:
     )
 
 
-def is_material(old: RfcText, new: RfcText) -> bool:
-    """Tell whether an edit changes what was judged: scope, plans, or a window reaching beyond the old one."""
-    judged = ("service", "affected_components", "implementation_plan", "back_out_plan", "test_plan")
-    if any(getattr(old, name) != getattr(new, name) for name in judged):
-        return True
+def is_material(state: Rfc, new: RfcText) -> bool:
+    """Tell whether an edit changes what was judged: scope, plans, or a window reaching beyond the old one.
+
+    Nothing is judged yet in a draft or under work; an emergency may fill in later what it left blank.
+    """
+    old = state.text
+    if state.state is State.DRAFT or state.state in UNDER_WORK:
+        return False
+    may_follow = state.change_type is ChangeType.EMERGENCY
+    for name in ("service", "affected_components", "implementation_plan", "back_out_plan", "test_plan"):
+        was, now = getattr(old, name), getattr(new, name)
+        if was != now and (was or not may_follow):
+            return True
     if old.window_starts_at is None or old.window_ends_at is None:
-        return (old.window_starts_at, old.window_ends_at) != (new.window_starts_at, new.window_ends_at)
+        window = (old.window_starts_at, old.window_ends_at)
+        return not may_follow and window != (new.window_starts_at, new.window_ends_at)
     if new.window_starts_at is None or new.window_ends_at is None:
         return True
     return new.window_starts_at < old.window_starts_at or new.window_ends_at > old.window_ends_at

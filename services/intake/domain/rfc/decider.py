@@ -176,7 +176,7 @@ def _edit(command: ask.EditRfc, state: Rfc, rfc_id: UUID) -> list[RfcEvent]:
     missing = missing_before_submission(command.text)
     if state.state is not State.DRAFT and missing:
         raise incomplete(missing, "kept under way")
-    material = state.state is not State.DRAFT and is_material(state.text, command.text)
+    material = is_material(state, command.text)
     return [
         past.RfcEdited(
             rfc_id=rfc_id,
