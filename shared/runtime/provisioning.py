@@ -9,8 +9,6 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 import asyncpg
 
-_ROLE_EXISTS = (asyncpg.DuplicateObjectError, asyncpg.UniqueViolationError)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceDatabases:
@@ -46,14 +44,19 @@ async def provision(
 
 async def create_roles(conn: Any, service: str, password: Callable[[str], str]) -> None:
     """Create `<service>_owner` and `<service>_app` unless they exist; a known one gets its password again."""
-    for role in (f"{service}_owner", f"{service}_app"):
-        secret = password(role).replace("'", "''")
-        try:
-            await conn.execute(f"CREATE ROLE {role} LOGIN PASSWORD '{secret}'")
-        except _ROLE_EXISTS:
-            await conn.execute(f"ALTER ROLE {role} LOGIN PASSWORD '{secret}'")
+    async with conn.transaction():
+        await conn.execute("SELECT pg_advisory_xact_lock(hashtext('plumbline roles'))")  # one at a time
+        for role in (f"{service}_owner", f"{service}_app"):
+            known = await conn.fetchval("SELECT true FROM pg_roles WHERE rolname = $1", role)
+            secret = password(role).replace("'", "''")
+            await conn.execute(f"{'ALTER' if known else 'CREATE'} ROLE {role} LOGIN PASSWORD '{secret}'")
+        await _may_act_as_owner(conn, service)
+
+
+async def _may_act_as_owner(conn: Any, service: str) -> None:
+    """Let a user who is no superuser create databases in the owner's name."""
     if not await conn.fetchval("SELECT rolsuper FROM pg_roles WHERE rolname = current_user"):
-        await conn.execute(f"GRANT {service}_owner TO CURRENT_USER")  # else OWNER is refused
+        await conn.execute(f"GRANT {service}_owner TO CURRENT_USER")
 
 
 async def create_database(conn: Any, database: str, service: str, *, template: str | None = None) -> None:

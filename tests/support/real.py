@@ -15,7 +15,8 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from shared.runtime.embedded_postgres import BIN_VARIABLE, Binaries, EmbeddedPostgres, every_binaries
+from shared.runtime.embedded_postgres import EmbeddedPostgres
+from shared.runtime.postgres_binaries import BIN_VARIABLE, Binaries, every_binaries
 from shared.runtime.provisioning import ServiceDatabases, create_database, create_roles, urls_of
 
 URL_VARIABLE = "PLUMBLINE_TEST_DATABASE_URL"

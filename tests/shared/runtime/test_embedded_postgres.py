@@ -14,7 +14,8 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from shared.runtime.embedded_postgres import BIN_VARIABLE, EmbeddedPostgres, NoPostgres, find_binaries
+from shared.runtime.embedded_postgres import EmbeddedPostgres
+from shared.runtime.postgres_binaries import BIN_VARIABLE, NoPostgres, find_binaries
 from shared.runtime.provisioning import provision
 from tests.support.real import ServerKind, server_kinds, temporary_server
 
@@ -35,6 +36,10 @@ async def test_it_answers_on_loopback_with_a_password_only(server: EmbeddedPostg
     await conn.close()
     with pytest.raises(asyncpg.InvalidPasswordError):
         await asyncpg.connect(server.url().replace(server.password("plumbline"), "guess"))
+
+
+def test_ctrl_c_in_the_terminal_does_not_reach_it(server: EmbeddedPostgres) -> None:
+    assert os.getsid(server.pid) == server.pid != os.getsid(0)
 
 
 async def test_letters_beyond_ascii_have_a_lower_case(server: EmbeddedPostgres) -> None:
