@@ -9,7 +9,6 @@ from starlette.responses import Response
 
 from shared.eventsourcing.log import Appended
 from shared.http.conditional import etag
-from shared.http.consistency import token_of
 from shared.http.exchange import CURRENT
 from shared.runtime.ids import human_number
 
@@ -33,8 +32,8 @@ def answer(
     content |= {"version": appended.version, "position": appended.position, **(more or {})}
     about = CURRENT.get()
     headers = {"ETag": etag(appended.version)}
-    if about is not None:
-        headers["Consistency-Token"] = token_of(about.service, appended.position)
+    if about is not None and about.token_of is not None:
+        headers["Consistency-Token"] = about.token_of(appended)
     if appended.replayed:
         headers["Idempotency-Replayed"] = "true"
     if location:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,31 +14,6 @@ from shared.http import documentation
 from shared.http.gate import Gate, Rules
 from shared.http.problems import MEDIA_TYPE
 
-_PROBLEM: dict[str, Any] = {
-    "type": "object",
-    "description": "RFC 9457; the page at `type` says what to do",
-    "required": ["type", "title", "status", "detail", "code", "trace_id"],
-    "properties": {
-        "type": {"type": "string", "format": "uri-reference"},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "detail": {"type": "string"},
-        "instance": {"type": "string"},
-        "code": {"type": "string", "description": "stable; one of the codes listed at /problems/"},
-        "remedy": {"type": "string"},
-        "trace_id": {"type": "string"},
-        "errors": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "required": ["in", "pointer", "code", "detail", "remedy"],
-                "properties": {
-                    name: {"type": "string"} for name in ("in", "pointer", "code", "detail", "remedy")
-                },
-            },
-        },
-    },
-}
 _ANSWER = {
     "description": "a problem",
     "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
@@ -55,14 +31,14 @@ class Api(FastAPI):
         return Gate(AsyncExitStackMiddleware(self.router), self.rules)
 
     def openapi(self) -> dict[str, Any]:
-        """Return the OpenAPI 3.1 document with the token scheme and the problem answers on every operation."""
+        """Return the OpenAPI 3.1 document with the token scheme and the problem answer everywhere."""
         if self.openapi_schema is None:
             document = super().openapi()
             components = document.setdefault("components", {})
             schemas = components.setdefault("schemas", {})
             for replaced in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(replaced, None)
-            schemas["Problem"] = _PROBLEM
+            schemas["Problem"] = json.loads((documentation.ASSETS / "problem.schema.json").read_text())
             components["securitySchemes"] = {
                 "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
             }

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from fastapi import APIRouter
 from starlette.routing import Route
@@ -13,15 +12,12 @@ from starlette.routing import Route
 from shared.eventsourcing.command_handler import CommandHandler
 from shared.eventsourcing.encryption import SubjectKeys
 from shared.eventsourcing.event_store import EventStore, LogDefinition
+from shared.eventsourcing.timers import Completeness, TimerPoller
 from shared.messaging.message import Subscription
 from shared.runtime.clock import Clock
 from shared.runtime.database import Database
 from shared.runtime.ids import NumberBlocks
 from shared.runtime.settings import ServiceSettings
-
-if TYPE_CHECKING:
-    from shared.eventsourcing.timers import TimerPoller
-    from shared.messaging.progress import Progress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +31,7 @@ class ServiceContext:
     store: EventStore
     commands: CommandHandler
     numbers: Mapping[str, NumberBlocks]
-    progress: Progress
+    progress: Completeness
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,19 +24,7 @@ _POLICY = (
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 _HEADERS = {"Content-Security-Policy": _POLICY}
-_PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<link rel="stylesheet" href="{root}/docs/swagger-ui.css">
-<link rel="stylesheet" href="{root}/docs/documentation.css">
-<link rel="icon" href="data:,">
-</head>
-<body>{body}</body>
-</html>
-"""
+_PAGE = (ASSETS / "page.html").read_text(encoding="utf-8")
 
 
 def routes() -> list[Route]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 
 from starlette.requests import HTTPConnection
+
+from shared.eventsourcing.log import Appended
 
 SCOPE_KEY = "plumbline"
 
@@ -28,8 +31,8 @@ class Exchange:
 
     correlation_id: str
     traceparent: str = ""
-    service: str = ""
     root: str = ""
+    token_of: Callable[[Appended], str] | None = None
     principal: Principal | None = None
     body: bytes = b""
 

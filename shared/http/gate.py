@@ -6,7 +6,7 @@ import asyncio
 import re
 import time
 import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import structlog
@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from shared.eventsourcing.log import Appended
 from shared.http.auth import Authenticator
 from shared.http.consistency import Consistency
 from shared.http.exchange import CURRENT, SCOPE_KEY, Exchange
@@ -56,6 +57,7 @@ class Rules:
     authenticator: Authenticator
     measures: Measures
     consistency: Consistency | None = None
+    token_of: Callable[[Appended], str] | None = None
     body_limit: int = 262_144
     seconds: float = 10.0
     most_in_flight: int = 2_000
@@ -189,8 +191,8 @@ def _exchange(headers: Mapping[bytes, bytes], rules: Rules) -> Exchange:
     return Exchange(
         correlation_id=correlation.decode() if _CORRELATION.fullmatch(correlation) else str(uuid7()),
         traceparent=traceparent.decode() if traced else "",
-        service=rules.service,
         root=rules.root,
+        token_of=rules.token_of,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import asyncpg
 from fastapi.exceptions import RequestValidationError
@@ -31,92 +32,10 @@ class Kind:
     retry_after: int | None = None
 
 
-_SAME_KEY = "Send the same request again with the same Idempotency-Key: it takes effect at most once."
-
 KINDS: Mapping[str, Kind] = {
-    kind.code: kind
-    for kind in (
-        Kind("malformed", 400, "The request cannot be read", "Correct what `detail` names."),
-        Kind("malformed-json", 400, "The body is not valid JSON", "Send one JSON document in UTF-8."),
-        Kind(
-            "nul-character",
-            400,
-            "The request contains U+0000",
-            "Remove the NUL character; no field takes it.",
-        ),
-        Kind("too-deep", 400, "The JSON is nested too deeply", "Send at most 20 levels of nesting."),
-        Kind("bad-cursor", 400, "The cursor is not one of ours", "Begin again without `cursor`."),
-        Kind("unauthenticated", 401, "A valid token is needed", "Send `Authorization: Bearer <token>`."),
-        Kind(
-            "forbidden",
-            403,
-            "Your roles do not allow this",
-            "Ask an administrator for one of the roles named.",
-        ),
-        Kind("not-found", 404, "There is nothing here", "Check the address and the id."),
-        Kind("method-not-allowed", 405, "This method does not exist here", "Use a method named in `Allow`."),
-        Kind("conflict", 409, "The present state does not allow this", "Read the record and decide anew."),
-        Kind(
-            "store-fork",
-            409,
-            "The log has been restored since",
-            "Run `plumbline reconcile`; see the operator guide.",
-        ),
-        Kind("stale-version", 412, "The record has changed since", "Read it again and use its new ETag."),
-        Kind("too-large", 413, "The body is too large", "Send less at once."),
-        Kind(
-            "media-type", 415, "This content type is not understood", "Send `Content-Type: application/json`."
-        ),
-        Kind(
-            "invalid", 422, "Fields are missing, unknown or wrong", "Correct each field that `errors` names."
-        ),
-        Kind(
-            "key-reused",
-            422,
-            "The Idempotency-Key was used for another body",
-            "Use a new key for a new request.",
-        ),
-        Kind("refused", 400, "The request is refused", "Correct what `detail` names."),
-        Kind(
-            "internal-error",
-            500,
-            "Something is wrong on our side",
-            "Tell the operator the `trace_id`; the log has it.",
-        ),
-        Kind("database-away", 503, "The database does not answer", _SAME_KEY, retry_after=2),
-        Kind("timeout", 503, "This took too long and was given up", _SAME_KEY, retry_after=2),
-        Kind("outcome-unknown", 503, "The change may or may not have been made", _SAME_KEY, retry_after=2),
-        Kind(
-            "newer-data",
-            503,
-            "The log holds data of a newer release",
-            "Finish the upgrade, then retry.",
-            retry_after=30,
-        ),
-        Kind(
-            "projection-lag",
-            503,
-            "The view has not caught up yet",
-            "Wait, then send the same request.",
-            retry_after=1,
-        ),
-        Kind(
-            "overloaded",
-            503,
-            "Too many requests are waiting",
-            "Wait, then send the same request.",
-            retry_after=1,
-        ),
-        Kind(
-            "unavailable",
-            503,
-            "The service cannot answer now",
-            "Wait, then send the same request.",
-            retry_after=2,
-        ),
-    )
+    row["code"]: Kind(**row)
+    for row in json.loads((Path(__file__).parent / "assets" / "problems.json").read_text(encoding="utf-8"))
 }
-
 _BY_STATUS = {kind.status: kind.code for kind in reversed(tuple(KINDS.values()))} | {503: "unavailable"}
 _BY_TYPE: Mapping[type[Exception], str] = {
     StaleVersion: "stale-version",

@@ -16,14 +16,14 @@ from shared.eventsourcing.group_commit import GroupCommit
 from shared.http import feed
 from shared.http.app import Api, create_app
 from shared.http.auth import TokenAuthenticator
-from shared.http.consistency import Consistency
+from shared.http.consistency import Consistency, Tokens
 from shared.http.context import ServiceContext, ServiceDefinition
 from shared.http.gate import Rules, Traffic, hot_routes
 from shared.http.keyring import KeyRing
 from shared.http.management import Check
 from shared.http.measures import Measures
 from shared.http.migrations import wait_for_migrations
-from shared.http.workers import Worker
+from shared.http.workers import Transport, Worker
 from shared.messaging.feed import FeedPages
 from shared.runtime.clock import Clock, SystemClock
 from shared.runtime.database import Database
@@ -54,6 +54,7 @@ class Service:
         metrics: Metrics | None = None,
         clock: Clock | None = None,
         traffic: Traffic | None = None,
+        transport: Transport = lambda _: None,
     ) -> None:
         if API in roles and settings.jwks is None:
             raise NoKeys("PLUMBLINE_JWKS is not set: give the public keys that tokens are verified with")
@@ -63,6 +64,7 @@ class Service:
         self.metrics = metrics or Metrics(definition.name)
         self.clock = clock or SystemClock()
         self.traffic = traffic or Traffic()
+        self._transport = transport
         self.app: Api | None = None
         self.context: ServiceContext | None = None
         self._waiting_for = "its turn to start"
@@ -106,7 +108,10 @@ class Service:
         commit = GroupCommit(database, store)
         commit.start()
         self._stops.append(("group commit", commit.stop))
-        worker = Worker(self.definition, self.settings, database, store, self.metrics)
+        worker = Worker(
+            self.definition, self.settings, database, store, self.metrics, transport=self._transport
+        )
+        self._stops.append(("worker", worker.stop))
         self.context = ServiceContext(
             settings=self.settings,
             clock=self.clock,
@@ -118,11 +123,10 @@ class Service:
                 prefix: NumberBlocks(database, sequence)
                 for prefix, sequence in self.definition.numbers.items()
             },
-            progress=worker.progress,
+            progress=worker.heard,
         )
         if WORKER in self.roles:
-            self._stops.append(("worker", worker.stop))
-            await worker.start(self.context)
+            worker.start(self.context)
         if API in self.roles:
             await self._start_api(self.context, catch_up, worker)
         self._waiting_for = ""
@@ -133,11 +137,8 @@ class Service:
         await keys.open()
         pages = FeedPages(context.database, context.store)
 
-        async def reached(service: str) -> int:
-            if service != self.name:
-                return await worker.reached(service)
-            return min((state.applied for state in (await catch_up.states()).values()), default=2**63)
-
+        publisher = self.definition.log.publisher
+        tokens = Tokens(self.name, publisher.topics, context.store.partitions)
         hot = self.definition.hot_routes
         rules = Rules(
             service=self.name,
@@ -148,7 +149,8 @@ class Service:
                 now=lambda: self.clock.now().timestamp(),
             ),
             measures=Measures(self.metrics),
-            consistency=Consistency(reached),
+            consistency=Consistency(self.name, catch_up.caught_up_to, worker.heard.reached),
+            token_of=tokens.of,
             body_limit=self.settings.body_limit_bytes,
             seconds=self.settings.request_timeout_seconds,
             traffic=self.traffic,

@@ -21,7 +21,7 @@ from shared.eventsourcing.log import Appended
 from shared.http.answers import answer
 from shared.http.app import Api, create_app
 from shared.http.auth import TokenAuthenticator
-from shared.http.consistency import Consistency
+from shared.http.consistency import Consistency, Tokens
 from shared.http.dependencies import AsOf, Caller, Key, Match, caller, read_body
 from shared.http.exchange import exchange
 from shared.http.gate import Rules, Traffic, hot_routes
@@ -139,14 +139,15 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
         now=lambda: clock.now().timestamp(),
     )
 
-    async def reached(service: str) -> int:
-        return shown[service]
+    async def shows(position: int) -> bool:
+        return shown["intake"] >= position
 
     rules = Rules(
         service="intake",
         authenticator=authenticator,
         measures=Measures(metrics),
-        consistency=Consistency(reached),
+        consistency=Consistency("intake", shows),
+        token_of=Tokens("intake", {}, {}).of,
         body_limit=4096,
         seconds=5,
         traffic=traffic,

@@ -23,7 +23,7 @@ from shared.http.issuer import Issuer, UnsafeKeyFile
 from shared.http.keyring import KeyRing, UnfitKeys, public_keys
 from shared.http.problems import Problem
 from shared.runtime.clock import FixedClock
-from tests.shared.http.conftest import NOON, A_REQUEST, House
+from tests.shared.http.conftest import A_REQUEST, NOON, House
 
 NOW = int(NOON.timestamp())
 READ = f"/v1/requests/{A_REQUEST}"
@@ -218,6 +218,7 @@ def test_a_verifier_takes_no_secrets_and_no_weak_keys() -> None:
             public_keys(unfit)
     with pytest.warns(SecurityWarning):
         weak = RSAKey.generate_key(1024, auto_kid=True)
+    with pytest.warns(SecurityWarning):
         assert public_keys(json.dumps(KeySet([weak]).as_dict(private=False))) == {}
 
 

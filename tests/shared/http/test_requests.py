@@ -225,7 +225,7 @@ async def test_the_past_is_asked_with_an_offset(house: House) -> None:
 async def test_a_read_waits_for_what_its_token_names(house: House) -> None:
     headers = {"Consistency-Token": "intake@57", "Prefer": "wait=5"}
     reading = asyncio.create_task(house.client.get(READ, headers=headers))
-    while house.traffic.in_flight == 0:
+    while house.traffic.in_flight == 0:  # noqa: ASYNC110  polling for a condition
         await asyncio.sleep(0)
     assert not reading.done()
     house.shown["intake"] = 57
@@ -241,17 +241,17 @@ async def test_a_read_that_would_wait_too_long_is_told_to_come_again(house: Hous
     assert stale.status_code == 200
 
 
-@pytest.mark.parametrize("token", ["57", "intake@", "intake@-1", "intake@57;x", "INTAKE@5", "billing@5", ""])
+@pytest.mark.parametrize("token", ["57", "intake@", "intake@-1", "intake@57;x", "INTAKE@5", "intake/x@5", ""])
 async def test_a_token_that_nobody_gave_is_refused(house: House, token: str) -> None:
     answer = await house.client.get(READ, headers={"Consistency-Token": token})
     assert (answer.status_code, answer.json()["code"]) == (400, "malformed")
 
 
 async def test_only_so_many_reads_may_wait() -> None:
-    async def never(_: str) -> int:
-        return 0
+    async def never(_: int) -> bool:
+        return False
 
-    consistency = Consistency(never, most=1)
+    consistency = Consistency("intake", never, most=1)
     waiting = asyncio.create_task(consistency.wait("intake@1", "wait=5"))
     await asyncio.sleep(0)
     with pytest.raises(Problem, match="Too many"):
@@ -264,8 +264,8 @@ async def test_requests_are_counted_by_route_and_never_by_id(house: House) -> No
     await house.client.get("/v1/nowhere/else")
     await house.client.request("BREW", READ)
     page = house.metrics.page().decode()
-    counted = 'plumbline_http_requests_total{method="GET",route="/v1/requests/{request_id}",service="intake",status="200"} 1.0'
-    assert counted in page
+    labels = 'method="GET",route="/v1/requests/{request_id}",service="intake",status="200"'
+    assert f"plumbline_http_requests_total{{{labels}}} 1.0" in page
     assert 'method="GET",route="unmatched",service="intake",status="404"' in page
     assert 'method="other"' in page
     assert str(A_REQUEST) not in page
