@@ -1,3 +1,3 @@
 """What every test can ask for: real PostgreSQL, real Kafka."""
 
-pytest_plugins = ["tests.support.real"]
+pytest_plugins = ["tests.support.real", "tests.support.kafka"]

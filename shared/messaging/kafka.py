@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, ProducerClosed
 
 from shared.messaging.message import Message
 from shared.messaging.outbox import Place
@@ -43,7 +43,7 @@ class KafkaAccess:
     """Where the brokers are and how to be let in."""
 
     bootstrap_servers: str
-    settings: KafkaSettings = KafkaSettings()
+    settings: KafkaSettings = field(default_factory=KafkaSettings)
 
     def options(self) -> dict[str, Any]:
         """Return the arguments that every client of aiokafka takes."""
@@ -100,6 +100,8 @@ class KafkaSender:
         """Let the producer go; the next `send` makes a new one."""
         producer, self._producer = self._producer, None
         if producer is not None:
+            # Batches that never got through would keep `stop` waiting; another producer sends them anew.
+            producer._message_accumulator.fail_all(ProducerClosed())  # noqa: SLF001
             await _close(producer, producer.client)
 
     async def _send(self, messages: Sequence[Message]) -> None:

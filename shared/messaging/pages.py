@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
@@ -91,15 +91,19 @@ class FeedHead:
         )
 
     def limit(self, incarnation: UUID) -> int | None:
-        """Return the last position of that life that still counts; None when it still goes on.
+        """Return the last position of that life that still counts; see `limit_of`."""
+        return limit_of(incarnation, self.incarnations)
 
-        Raises `StoreFork` for a life that is not this log's.
-        """
-        ids = [each.id for each in self.incarnations]
-        if incarnation not in ids:
-            raise StoreFork(f"incarnation {incarnation} is not one of this log")
-        later = self.incarnations[ids.index(incarnation) + 1 :]
-        return min((each.after for each in later), default=None)
+
+def limit_of(incarnation: UUID, incarnations: Sequence[Incarnation]) -> int | None:
+    """Return the last position of a life of a log that still counts; None while that life goes on.
+
+    Raises `StoreFork` for a life that is not among `incarnations`, a log's own list, oldest first.
+    """
+    ids = [each.id for each in incarnations]
+    if incarnation not in ids:
+        raise StoreFork(f"incarnation {incarnation} is not one of this log")
+    return min((each.after for each in incarnations[ids.index(incarnation) + 1 :]), default=None)
 
 
 def _item(message: Message) -> bytes:

@@ -1,0 +1,195 @@
+"""Publishes the outbox to Kafka: one leased process, resuming from what the broker holds."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, Final
+
+import structlog
+
+from shared.contracts.envelope import ForeignMessage
+from shared.eventsourcing.event_store import EventStore
+from shared.eventsourcing.log import NewerData, StoreFork
+from shared.messaging.failures import Backoff, deterministic, wait_for_event
+from shared.messaging.kafka import KafkaAccess, KafkaSender, Record, tails
+from shared.messaging.lease import Lease, LeaseLost
+from shared.messaging.measures import Measures
+from shared.messaging.message import Message
+from shared.messaging.outbox import Outbox, Place
+from shared.messaging.pages import Incarnation, limit_of
+from shared.messaging.topics import PartitionsDiffer, compare
+from shared.runtime.database import Database
+from shared.runtime.failpoints import failpoint
+
+BUSY_SECONDS: Final = 0.01
+IDLE_SECONDS: Final = 0.1
+IDLE_AFTER_SECONDS: Final = 1.0
+REFUSED_SECONDS: Final = 5.0
+
+_LAST: Final = "SELECT position, hash FROM log.event ORDER BY position DESC LIMIT 1"
+_HASH: Final = "SELECT hash FROM log.event WHERE position = $1"
+_INCARNATIONS: Final = "SELECT id, after FROM log.incarnation ORDER BY ordinal"
+_CHECKPOINT: Final = "SELECT position FROM work.relay_checkpoint WHERE name = $1"
+_SAVE: Final = """
+INSERT INTO work.relay_checkpoint AS c (name, epoch, position, hash) VALUES ($1, $2, $3, $4)
+ON CONFLICT (name) DO UPDATE
+SET epoch = excluded.epoch, position = excluded.position, hash = excluded.hash,
+    recorded_at = clock_timestamp()
+WHERE c.epoch <= excluded.epoch AND c.position <= excluded.position
+"""
+
+_LOG = structlog.get_logger(__name__)
+
+
+class Relay:
+    """Sends every outbox row as a message, at least once and in order per partition.
+
+    Two relays at once only make duplicates, since the chain of each partition stands in the log. What the
+    relay must not pass over stops it: a broker with other partitions, records that this log has not written
+    (`StoreFork`), a type this release cannot map. It then gives up the lease and looks again every 5 s.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        store: EventStore,
+        access: KafkaAccess,
+        measures: Measures,
+        *,
+        lease: Lease | None = None,
+        send_at_once: int = 500,
+    ) -> None:
+        self.refused = ""  # why the relay stands still, for the operator; empty while it does not
+        self._database = database
+        self._store = store
+        self._access = access
+        self._measures = measures
+        self._outbox = Outbox(store)
+        self._sender = KafkaSender(access)
+        self._lease = lease or Lease(database, "relay")
+        self._send_at_once = send_at_once
+        self._news = asyncio.Event()
+        self._cursors: dict[Place, int] = {}
+        self._done = -1
+        store.on_append(lambda _position: self._news.set())
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Relay until `stopping` is set; then end after the round in hand and release the lease."""
+        backoff = Backoff()
+        try:
+            while not stopping.is_set():
+                try:
+                    if await self._lease.hold():
+                        await self._lead(stopping, backoff)
+                    else:
+                        await wait_for_event(stopping, 1.0)
+                except LeaseLost as lost:
+                    _LOG.warning("relay: another process leads", lease=str(lost))
+                except Exception as error:  # noqa: BLE001  whatever it is, the next attempt begins from the broker
+                    await self._recover(error, backoff, stopping)
+                finally:
+                    self._measures.relay_leads().set(0)
+        finally:
+            await self._sender.close()
+            await self._lease.release()
+
+    async def _recover(self, error: Exception, backoff: Backoff, stopping: asyncio.Event) -> None:
+        if not isinstance(error, StoreFork | NewerData | PartitionsDiffer) and not deterministic(error):
+            _LOG.warning("relay: trying again", error=repr(error))
+            await backoff.pause(stopping)
+            return
+        self.refused = f"{type(error).__name__}: {error}"
+        self._measures.relay_stopped(type(error).__name__).set(1)
+        _LOG.error("relay stopped", error=self.refused)
+        await self._lease.release()
+        await wait_for_event(stopping, REFUSED_SECONDS)
+        self._measures.relay_stopped(type(error).__name__).set(0)
+
+    async def _lead(self, stopping: asyncio.Event, backoff: Backoff) -> None:
+        await compare(self._access, self._store.partitions)
+        self._cursors, self._done = await self._resume(), -1
+        _LOG.info("relay leads", lease=self._lease.name, epoch=self._lease.epoch)
+        self._measures.relay_leads().set(1)
+        busy_until = _now() + IDLE_AFTER_SECONDS
+        while not stopping.is_set() and await self._lease.hold():
+            self._news.clear()
+            if await self._round():
+                self.refused = ""
+                backoff.reset()
+                busy_until = _now() + IDLE_AFTER_SECONDS
+                continue
+            await wait_for_event(self._news, BUSY_SECONDS if _now() < busy_until else IDLE_SECONDS)
+
+    async def _round(self) -> bool:
+        """Send what is new, at most two sendings' worth; tell whether there was anything."""
+        limit = 2 * self._send_at_once
+        async with self._database.connection() as conn:
+            last = await conn.fetchrow(_LAST)
+            head, digest = (last["position"], last["hash"]) if last else (0, b"")
+            if head == self._done:
+                return False
+            if head < self._done:
+                raise StoreFork(f"the log ends at {head}, {self._done} was relayed")
+            messages = await self._outbox.of_partitions(conn, self._cursors, limit)
+        for begin in range(0, len(messages), self._send_at_once):
+            await self._sender.send(messages[begin : begin + self._send_at_once])
+            failpoint("relay.mid_round")
+        failpoint("relay.after_produce_before_checkpoint")
+        if len(messages) == limit:
+            head, digest = messages[-1].position, messages[-1].hash
+        else:
+            self._done = head
+        await self._save(head, digest)
+        self._cursors |= {(m.topic, m.partition.number): m.position for m in messages}
+        self._measures.relay_sent().inc(len(messages))
+        self._measures.relay_backlog().set(last["position"] - head if last else 0)
+        return bool(messages)
+
+    async def _save(self, position: int, digest: bytes) -> None:
+        async with self._database.transaction() as conn:
+            await self._lease.fence(conn)
+            await conn.execute(_SAVE, self._lease.name, self._lease.epoch, position, digest)
+
+    async def _resume(self) -> dict[Place, int]:
+        """Return per partition the position after which to go on, told by the last record it holds."""
+        places = [(name, n) for name, count in self._store.partitions.items() for n in range(count)]
+        found = await tails(self._access, places) if places else {}
+        async with self._database.connection() as conn:
+            checkpoint = await conn.fetchval(_CHECKPOINT, self._lease.name) or 0
+            incarnations = [
+                Incarnation(id=row["id"], after=row["after"]) for row in await conn.fetch(_INCARNATIONS)
+            ]
+            cursors: dict[Place, int] = {}
+            for place in places:
+                last = _last_own(found[place], self._store.definition.publisher.source)
+                cursors[place] = await _after(conn, last, incarnations) if last else checkpoint
+        return cursors
+
+
+def _last_own(records: Sequence[Record], source: str) -> Message | None:
+    """Return the last record that a relay of this service wrote; whatever else is there, is not ours."""
+    for record in reversed(records):
+        try:
+            message = Message.read(
+                record.topic, record.partition, record.key, record.headers, record.value or b""
+            )
+        except ForeignMessage:
+            continue
+        if message.envelope.source == source:
+            return message
+    return None
+
+
+async def _after(conn: Any, last: Message, incarnations: Sequence[Incarnation]) -> int:
+    """Return where a partition goes on behind its last record; `StoreFork` if it is not this log's."""
+    limit = limit_of(last.incarnation, incarnations)
+    if limit is not None and last.position > limit:
+        return limit  # a restore undid it: consumers drop it too
+    if await conn.fetchval(_HASH, last.position) != last.hash:
+        raise StoreFork(f"{last.partition} holds position {last.position}, which this log has not written")
+    return last.position
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
