@@ -42,6 +42,7 @@ async def migrate(folder: Path, *, service: str, url: str, keys_url: str) -> str
                 _LOG.warning("the database is newer than this release", revision=current)
                 return current
             await asyncio.to_thread(command.upgrade, config(folder, url), "head")
+        await lock.execute(f"GRANT SELECT ON alembic_version TO {service}_app")  # readiness compares it
         return await _revision(lock) or ""  # a new transaction: the one above may not see the new table
     finally:
         await lock.close()
