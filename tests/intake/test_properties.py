@@ -113,7 +113,10 @@ roles = st.sampled_from(
 )
 rfc_commands = st.one_of(
     st.builds(draft, texts, change_type=types),
-    asked(ask_rfc.EditRfc, text=texts),
+    asked(
+        ask_rfc.EditRfc,
+        changes=st.fixed_dictionaries({}, optional={"reason": words, "test_plan": words, "service": words}),
+    ),
     asked(ask_rfc.SubmitRfc),
     asked(ask_rfc.ClassifyRfc, change_type=types, facts=facts, type_reason=words),
     asked(ask_rfc.AssessRisk, assessed_by=people, answers=st.just(CALM)),

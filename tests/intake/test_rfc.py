@@ -12,7 +12,6 @@ import pytest
 from services.intake.domain import change_lifecycle as life
 from services.intake.domain.rfc import commands as ask
 from services.intake.domain.rfc.decider import RFC
-from services.intake.domain.rfc.events import RfcText
 from services.intake.domain.risk import UnknownAnswer
 from services.intake.domain.vocabulary import ChangeOutcome, ChangeType, Decision, RfcState, Vote
 from tests.intake.builders import (
@@ -51,9 +50,13 @@ def decide(
 
 
 def edit(**changes: Any) -> ask.EditRfc:
-    return ask.EditRfc(occurred_at=MONDAY, text=replace(READY, **changes))
+    return ask.EditRfc(occurred_at=MONDAY, changes=changes)
 
 
+PLANS = {
+    name: getattr(READY, name)
+    for name in ("affected_components", "implementation_plan", "back_out_plan", "test_plan")
+} | {"window_starts_at": READY.window_starts_at, "window_ends_at": READY.window_ends_at}
 SCHEDULE = ask.ScheduleRfc(occurred_at=MONDAY, starts_at=MONDAY + 100 * HOUR, ends_at=MONDAY + 102 * HOUR)
 START = ask.StartImplementation(occurred_at=MONDAY, implementer_id=BORIS)
 DONE = ask.RecordImplementation(occurred_at=MONDAY, outcome=ChangeOutcome.SUCCESSFUL)
@@ -158,7 +161,7 @@ def test_an_emergency_does_not_close_before_its_plans_are_written_down() -> None
     emergency = (draft(TEXT, change_type=ChangeType.EMERGENCY), SUBMIT_RFC, classify(ChangeType.EMERGENCY))
     way = (*emergency, decide(roles=frozenset({"service_desk_manager"})), SCHEDULE, START, DONE)
     rfc.when(*way, CLOSE).then_rejected(life.MissingFacts)
-    state = state_after(*way, ask.EditRfc(occurred_at=MONDAY, text=READY), CLOSE)
+    state = state_after(*way, edit(**PLANS), CLOSE)
     assert state.state is RfcState.CLOSED
 
 
@@ -195,7 +198,7 @@ def test_an_edit_of_words_or_within_the_window_undoes_nothing(changes: dict[str,
 
 
 def test_the_same_text_again_says_nothing_new() -> None:
-    rfc.when(*APPROVED, edit()).then_nothing()
+    rfc.when(*APPROVED, edit(title=READY.title)).then_nothing()
 
 
 def test_reverting_to_draft_voids_what_was_decided() -> None:
@@ -239,4 +242,5 @@ def test_an_unknown_rfc_is_not_found_and_an_id_is_not_given_twice() -> None:
 
 def test_an_rfc_under_way_keeps_its_four_facts() -> None:
     rfc.when(*JUDGED, edit(reason="")).then_rejected(life.MissingFacts, "/reason")
-    rfc.when(draft(), ask.EditRfc(occurred_at=MONDAY, text=RfcText(title="Mail"))).events()
+    (event,) = rfc.when(draft(), edit(reason="")).events()
+    assert (event.text.reason, event.text.service) == ("", "E-mail")

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from services.intake.adapters import servicenow
+from services.intake.domain.imported import ImportedRecord
 from services.intake.domain.request import events as past
 from services.intake.domain.request.decider import REQUEST
 from services.intake.domain.vocabulary import Channel, HoldReason, RequestState
@@ -47,7 +48,7 @@ def row(state: str = "New", count: int = 0, at: str = "29/2/2016 01:23", **more:
     return known | more
 
 
-def read(*rows: dict[str, str]) -> servicenow.Incident:
+def read(*rows: dict[str, str]) -> ImportedRecord:
     return servicenow.incident("0000045", rows, LISBON)
 
 
@@ -227,12 +228,14 @@ def test_an_incident_has_the_same_id_wherever_it_is_imported() -> None:
 
 def test_batches_hold_whole_incidents_and_stay_small() -> None:
     rows = [row(count=n, number=str(i)) for i in range(20) for n in range(5)]
-    cut = list(servicenow.batches(rows, most_bytes=8_000))
+    cut = list(servicenow.batches(rows, "Europe/Lisbon", most_bytes=8_000))
     assert all(len(batch.body) <= 8_000 for batch in cut)
     assert (sum(batch.incidents for batch in cut), sum(batch.rows for batch in cut)) == (20, 100)
-    lines = [json.loads(line) for batch in cut for line in batch.body.splitlines()]
-    assert [(line["number"], len(line["rows"])) for line in lines] == [(str(i), 5) for i in range(20)]
-    assert "resolved_at" not in lines[0]["rows"][0]
+    bodies = [json.loads(batch.body) for batch in cut]
+    assert {(body["zone"], body["source"]) for body in bodies} == {("Europe/Lisbon", "servicenow")}
+    incidents = [incident for body in bodies for incident in body["incidents"]]
+    assert [(one["number"], len(one["rows"])) for one in incidents] == [(str(i), 5) for i in range(20)]
+    assert "resolved_at" not in incidents[0]["rows"][0]
 
 
 def _imported(rows: list[dict[str, str]]) -> tuple[Counter[str], Counter[str], int, int]:

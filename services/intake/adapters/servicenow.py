@@ -10,6 +10,8 @@ from datetime import UTC, datetime, tzinfo
 from itertools import groupby
 from uuid import UUID
 
+from services.intake.domain.imported import ImportedRecord, RejectedRow
+from services.intake.domain.people import person_id
 from services.intake.domain.request.commands import HistoryRow, RecordHistory, SubmitRequest
 from services.intake.domain.vocabulary import (
     Channel,
@@ -23,7 +25,6 @@ from shared.runtime.ids import derived
 
 SOURCE = "servicenow"
 INCIDENTS = UUID("0b6f2f0e-3d0c-5c56-9d0e-6f6c0b7f2a11")
-PEOPLE = UUID("6f2b8f0a-54a6-5a0b-8a52-0f0f7f3f8d21")
 UNKNOWN = "?"
 
 # Hindsight is left out on purpose: resolved_at, closed_at, closed_code and resolved_by stand on every row,
@@ -72,26 +73,8 @@ Row = Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RejectedRow:
-    """A row that was not taken; `row` counts from 1 within its incident."""
-
-    number: str
-    row: int
-    reason: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Incident:
-    """What one incident's rows amount to; no `history` when none of them could be read."""
-
-    number: str
-    history: RecordHistory | None
-    rejected: tuple[RejectedRow, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """Whole incidents as newline-delimited JSON, ready to be posted."""
+    """Whole incidents as one JSON body for `POST /v1/imports/servicenow`."""
 
     body: bytes
     incidents: int
@@ -113,23 +96,33 @@ def grouped(rows: Iterable[Row]) -> Iterator[tuple[str, list[Row]]]:
         yield number, list(together)
 
 
-def batches(rows: Iterable[Row], *, most_bytes: int = 200_000) -> Iterator[Batch]:
+def batches(
+    rows: Iterable[Row], zone: str, *, source: str = SOURCE, most_bytes: int = 200_000
+) -> Iterator[Batch]:
     """Cut an export into bodies of whole incidents below `most_bytes`, a longer incident alone."""
-    lines: list[bytes] = []
+    head = json.dumps({"zone": zone, "source": source}, ensure_ascii=False)[:-1].encode()
+    waiting: list[bytes] = []
     size = count = 0
+
+    def cut() -> Batch:
+        body = head + b',"incidents":[' + b",".join(waiting) + b"]}"
+        return Batch(body=body, incidents=len(waiting), rows=count)
+
     for number, together in grouped(rows):
         kept = [{name: row[name] for name in COLUMNS if row.get(name) is not None} for row in together]
-        line = json.dumps({"number": number, "rows": kept}, separators=(",", ":")).encode() + b"\n"
-        if lines and size + len(line) > most_bytes:
-            yield Batch(body=b"".join(lines), incidents=len(lines), rows=count)
-            lines, size, count = [], 0, 0
-        lines.append(line)
-        size, count = size + len(line), count + len(together)
-    if lines:
-        yield Batch(body=b"".join(lines), incidents=len(lines), rows=count)
+        item = json.dumps(
+            {"number": number, "rows": kept}, ensure_ascii=False, separators=(",", ":")
+        ).encode()
+        if waiting and size + len(item) + len(head) > most_bytes:
+            yield cut()
+            waiting, size, count = [], 0, 0
+        waiting.append(item)
+        size, count = size + len(item) + 1, count + len(together)
+    if waiting:
+        yield cut()
 
 
-def incident(number: str, rows: Sequence[Row], zone: tzinfo, source: str = SOURCE) -> Incident:
+def incident(number: str, rows: Sequence[Row], zone: tzinfo, source: str = SOURCE) -> ImportedRecord:
     """Translate one incident's rows, in the order of sys_mod_count; times are local to `zone`.
 
     Where a sys_mod_count stands on several rows the last of them counts. Times never run backwards.
@@ -148,14 +141,14 @@ def incident(number: str, rows: Sequence[Row], zone: tzinfo, source: str = SOURC
             rejected.append(RejectedRow(number=number, row=readable[count][0], reason=reason))
         readable[count] = (place, row)
     if not number or not readable:
-        return Incident(number=number, history=None, rejected=tuple(rejected))
+        return ImportedRecord(number=number, history=None, rejected=tuple(rejected))
     taken: list[HistoryRow] = []
     for count in sorted(readable):
         not_before = taken[-1].occurred_at if taken else None
         taken.append(_history_row(readable[count][1], count, zone, not_before, source))
     first = readable[min(readable)][1]
     history = RecordHistory(opening=_opening(number, first, taken[0], zone, source), rows=tuple(taken))
-    return Incident(number=number, history=history, rejected=tuple(rejected))
+    return ImportedRecord(number=number, history=history, rejected=tuple(rejected))
 
 
 def instant(local: datetime, zone: tzinfo, not_before: datetime | None = None) -> datetime:
@@ -180,7 +173,7 @@ def _history_row(row: Row, count: int, zone: tzinfo, not_before: datetime | None
         occurred_at=at if not_before is None else max(at, not_before),
         state=state,
         hold=hold,
-        requester_id=derived(PEOPLE, source, caller),
+        requester_id=person_id(source, caller),
         requester_name=_named("Caller", caller) or "Unknown caller",
         service=_named("Category", row.get("category", UNKNOWN)),
         category=_named("Subcategory", row.get("subcategory", UNKNOWN)),

@@ -27,8 +27,10 @@ class DraftRfc:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EditRfc:
+    """`changes` names fields of `RfcText` and their new values; what is not named stays as it is."""
+
     occurred_at: datetime
-    text: RfcText
+    changes: Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

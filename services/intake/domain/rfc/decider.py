@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import assert_never
+from typing import Any, assert_never
 from uuid import UUID
 
 from services.intake.domain.approval import decided, voted
@@ -170,18 +170,20 @@ def _draft(command: ask.DraftRfc, state: Rfc) -> list[RfcEvent]:
 
 
 def _edit(command: ask.EditRfc, state: Rfc, rfc_id: UUID) -> list[RfcEvent]:
-    if command.text == state.text:
+    changes: dict[str, Any] = dict(command.changes)
+    text = replace(state.text, **changes)
+    if text == state.text:
         return []
-    _check_window(command.text.window_starts_at, command.text.window_ends_at)
-    missing = missing_before_submission(command.text)
+    _check_window(text.window_starts_at, text.window_ends_at)
+    missing = missing_before_submission(text)
     if state.state is not State.DRAFT and missing:
         raise incomplete(missing, "kept under way")
-    material = is_material(state, command.text)
+    material = is_material(state, text)
     return [
         past.RfcEdited(
             rfc_id=rfc_id,
             occurred_at=command.occurred_at,
-            text=command.text,
+            text=text,
             material=material,
             revision=state.revision + 1 if material else state.revision,
         )

@@ -1,0 +1,1 @@
+"""A person whose data is held: only that it was erased is ever recorded here."""
