@@ -10,6 +10,7 @@ from services.sla.domain.agreement import commands, events
 from services.sla.domain.agreement.decider import (
     AGREEMENT,
     AlreadySigned,
+    CalendarNotPublished,
     InForceTooEarly,
     NothingToSign,
     NotInForce,
@@ -42,7 +43,7 @@ BY_PROVIDER = events.AgreementPartySigned(
 BY_CUSTOMER = replace(BY_PROVIDER, party=Party.CUSTOMER, by="Head of Retail")
 SIGNED = events.AgreementSigned(version=1, terms=TERMS, occurred_at=NOW)
 IN_FORCE = events.AgreementInForce(version=1, terms=TERMS, occurred_at=NOW)
-PUT = commands.PutInForce(agreement_id=AGREEMENT_ID, rivals=(), decided_at=NOW)
+PUT = commands.PutInForce(agreement_id=AGREEMENT_ID, rivals=(), without_hours=(), decided_at=NOW)
 
 
 def test_an_agreement_counts_once_both_parties_have_signed() -> None:
@@ -101,6 +102,11 @@ def test_a_new_version_does_not_reach_back() -> None:
 def test_an_agreement_that_covers_the_same_as_another_is_not_put_in_force() -> None:
     rivalled = replace(PUT, rivals=("Branch Desktop SLA",))
     specify(AGREEMENT).given(DRAFTED, SIGNED).when(rivalled).then_rejected(SameCoverage)
+
+
+def test_an_agreement_whose_hours_are_not_published_is_not_put_in_force() -> None:
+    unpublished = replace(PUT, without_hours=("contact",))
+    specify(AGREEMENT).given(DRAFTED, SIGNED).when(unpublished).then_rejected(CalendarNotPublished)
 
 
 def test_an_agreement_ends_before_its_time_with_a_reason() -> None:

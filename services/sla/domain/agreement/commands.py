@@ -30,11 +30,13 @@ class SignAgreement:
 class PutInForce:
     """Let the signed version count from its date on.
 
-    `rivals` are the titles of other agreements in force that cover the same just as specifically.
+    `rivals` are the titles of other agreements in force that cover the same just as specifically;
+    `without_hours` names the targets whose calendar has no version published for that date.
     """
 
     agreement_id: UUID
     rivals: tuple[str, ...]
+    without_hours: tuple[str, ...]
     decided_at: datetime
 
 

@@ -36,6 +36,10 @@ class SameCoverage(Rejected):
     """Two agreements would cover the same just as specifically."""
 
 
+class CalendarNotPublished(Rejected):
+    """A deadline cannot be reckoned without the hours that it counts in."""
+
+
 class InForceTooEarly(Rejected):
     """A later version would silently change promises that were made."""
 
@@ -139,6 +143,11 @@ def _put_in_force(command: commands.PutInForce, state: Agreement) -> list[events
         raise SameCoverage(
             f"just as specific: {', '.join(command.rivals)}", remedy="name the services or customers apart"
         )
+    if command.without_hours:
+        raise CalendarNotPublished(
+            f"no hours published for {', '.join(command.without_hours)}",
+            remedy="publish the calendar with an effective date no later than the agreement's",
+        )
     follows: list[events.Event] = []
     starts = state.terms.in_force_from
     if state.in_force is not None and state.in_force_terms is not None:
@@ -153,7 +162,7 @@ def _put_in_force(command: commands.PutInForce, state: Agreement) -> list[events
                 version=state.in_force,
                 superseded_by=command.agreement_id,
                 by_version=state.version,
-                ends_at=starts,
+                ends_at=min(starts, state.in_force_terms.in_force_until or starts),
                 occurred_at=command.decided_at,
             )
         )
@@ -170,6 +179,9 @@ def _terminate(command: commands.TerminateAgreement, state: Agreement) -> list[e
         raise InForceTooEarly(
             "what was promised until now stands", remedy="end it now or later", field="/ends_at"
         )
+    until = state.in_force_terms.in_force_until if state.in_force_terms else None
+    if until is not None and command.ends_at >= until:
+        raise NotInForce(f"it ends by itself at {until.isoformat()}", field="/ends_at")
     return [
         events.AgreementTerminated(
             version=state.in_force,

@@ -1,0 +1,1 @@
+"""What can be asked of sla over HTTP, one module per resource."""

@@ -1,0 +1,5 @@
+"""Lets alembic migrate sla's database."""  # noqa: INP001
+
+from shared.eventsourcing.migrating import run_environment
+
+run_environment()

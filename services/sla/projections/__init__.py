@@ -1,0 +1,1 @@
+"""The questions that sla answers, one table each."""
