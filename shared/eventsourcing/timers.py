@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
@@ -14,7 +14,7 @@ import structlog
 
 from shared.eventsourcing.catch_up import woken
 from shared.eventsourcing.event_store import EventStore
-from shared.eventsourcing.log import Appended, Unit
+from shared.eventsourcing.log import Appended, StoreFork, Unit
 from shared.eventsourcing.projection import ReadModel
 from shared.eventsourcing.timer_restraint import Backoff, StepGuard
 from shared.runtime.database import Database, unavailable
@@ -71,20 +71,17 @@ def due_table(version: int, name: str = "due") -> sa.Table:
 class Completeness(Protocol):
     """How far the messages of other services have been heard."""
 
-    async def complete_to(self, source: str) -> datetime | None:
-        """Return the instant up to which everything `source` recorded has been taken; None: unknown."""
+    async def complete(self, sources: Collection[str]) -> datetime | None:
+        """Return up to when all these sources have been heard, in recorded time; None: not known yet."""
 
-    async def incomplete(self, source: str, subjects: Collection[UUID]) -> Collection[UUID]:
-        """Return those of the subjects that have a message set aside: their timers wait."""
+    async def parked_keys(self, source: str) -> Collection[bytes]:
+        """Return the keys (ids as text) that have a message set aside: their timers wait."""
 
 
 class Leased(Protocol):
     """The right to be the one poller among all processes."""
 
-    @property
-    def held(self) -> bool: ...
-
-    async def hold(self) -> bool: ...
+    async def hold(self) -> bool: ...  # takes or renews it; asked before every page
 
     async def release(self) -> None: ...
 
@@ -98,6 +95,7 @@ class _Walk:
 
     sources: str
     as_of: datetime
+    parked: frozenset[str] = frozenset()
     after: tuple[datetime, UUID] | None = None
 
 
@@ -127,6 +125,7 @@ class TimerPoller:
         self._awake = asyncio.Event()
         store.on_append(lambda _: self._awake.set())
         self._task: asyncio.Task[None] | None = None
+        self._began = (datetime.min.replace(tzinfo=UTC), 0.0)
         self._polls = _polls(model.table.fullname)
         metrics = metrics or Metrics(store.definition.service)
         self._lateness = metrics.histogram(
@@ -155,6 +154,7 @@ class TimerPoller:
             now: datetime = await conn.fetchval("SELECT clock_timestamp()")
             sets = [row["sources"] for row in await conn.fetch(self._polls["sets"])]
         monotonic = asyncio.get_running_loop().time()
+        self._began = (now, monotonic)
         trusted = self._guard.trusts(now, monotonic)
         self._doubted(self._model.name).set(not trusted)
         if not trusted:
@@ -163,12 +163,12 @@ class TimerPoller:
         self._backoff.forget(monotonic)
         walks = [walk for sources in sets if (walk := await self._walk(sources, now)) is not None]
         fired = 0
-        while walks and self._lease.held and not self._stopping:
+        while walks and not self._stopping and await self._lease.hold():
             for walk in list(walks):
                 rows = await self._page(walk)
                 if len(rows) < PAGE_ROWS:
                     walks.remove(walk)
-                fired += await self._fire(rows, now)
+                fired += await self._fire(self._not_parked(walk, rows))
                 await asyncio.sleep(0)
         return fired
 
@@ -192,19 +192,37 @@ class TimerPoller:
         """Return how far the rows of this source set may fire, and measure what waits for the sources."""
         if not sources:
             return _Walk(sources, now)
-        heard = [await self._progress.complete_to(source) for source in sources.split(",")]
-        as_of = min((at for at in heard if at is not None), default=None)
-        unknown = as_of is None or None in heard
+        try:
+            as_of = await self._progress.complete(sources.split(","))
+        except StoreFork:
+            as_of = None
         async with self._database.connection() as conn:
-            oldest = await conn.fetchval(self._polls["waiting"], sources, now, None if unknown else as_of)
-        waited = now - oldest if oldest is not None else timedelta(0)
-        self._waiting(sources).set(max(waited.total_seconds(), 0.0))
+            oldest = await conn.fetchval(self._polls["waiting"], sources, now, as_of)
+        self._measure(sources, now - oldest if oldest is not None else timedelta(0))
+        if as_of is None:
+            return None
+        # asked after `complete`, which counts as heard what was set aside
+        parked = {
+            key.decode() for name in sources.split(",") for key in await self._progress.parked_keys(name)
+        }
+        return _Walk(sources, min(as_of, now), frozenset(parked))
+
+    def _not_parked(self, walk: _Walk, rows: Sequence[Due]) -> Sequence[Due]:
+        """Leave out rows of which something waits parked: what it says may move the deadline."""
+        if not walk.parked:
+            return rows
+        waiting = [row for row in rows if str(row.subject) in walk.parked]
+        oldest = min((max(row.due_at, row.attached_at) for row in waiting), default=self._began[0])
+        self._measure(f"{walk.sources} parked", self._began[0] - oldest)
+        return [row for row in rows if row not in waiting]
+
+    def _measure(self, what: str, waited: timedelta) -> None:
+        self._waiting(what).set(max(waited.total_seconds(), 0.0))
         if waited <= _WAITING_ALARM:
-            self._alarmed.discard(sources)
-        elif sources not in self._alarmed:
-            self._alarmed.add(sources)
-            _LOG.error("timers wait for a source", timers=self._model.name, sources=sources)
-        return None if as_of is None or unknown else _Walk(sources, min(as_of, now))
+            self._alarmed.discard(what)
+        elif what not in self._alarmed:
+            self._alarmed.add(what)
+            _LOG.error("timers wait for a source", timers=self._model.name, sources=what)
 
     async def _page(self, walk: _Walk) -> list[Due]:
         async with self._database.connection() as conn:
@@ -217,9 +235,9 @@ class TimerPoller:
             walk.after = (page[-1].due_at, page[-1].timer_id)
         return page
 
-    async def _fire(self, page: Sequence[Due], now: datetime) -> int:
-        rows = self._backoff.ready(page, asyncio.get_running_loop().time())
-        rows = await self._complete(rows)
+    async def _fire(self, page: Sequence[Due]) -> int:
+        clock = asyncio.get_running_loop().time
+        rows = self._backoff.ready(page, clock())
         if not rows:
             return 0
         try:
@@ -227,22 +245,14 @@ class TimerPoller:
         except Exception as error:
             if unavailable(error):
                 raise
-            if len(rows) > 1:
-                return sum([await self._fire([row], now) for row in rows])
-            self._refused(self._model.name).inc()
-            _LOG.exception("a timer fails", timers=self._model.name, kind=rows[0].kind)
-        self._backoff.fired(rows, asyncio.get_running_loop().time())
+            if len(rows) > 1:  # the one at fault must not hold up its neighbours
+                return sum([await self._fire([row]) for row in rows])
+            self._refuse(error)
+        self._backoff.fired(rows, clock())
+        now = self._began[0] + timedelta(seconds=clock() - self._began[1])
         for row in rows:
             self._lateness(row.kind).observe((now - row.due_at).total_seconds())
         return len(rows)
-
-    async def _complete(self, rows: list[Due]) -> list[Due]:
-        """Leave out rows whose subject has a message set aside: what it says may move the deadline."""
-        for source in sorted({source for row in rows for source in row.sources.split(",") if source}):
-            concerned = [row.subject for row in rows if source in row.sources.split(",")]
-            parked = await self._progress.incomplete(source, concerned)
-            rows = [row for row in rows if row.subject not in parked or source not in row.sources.split(",")]
-        return rows
 
     async def _submit(self, rows: Sequence[Due]) -> None:
         units = await self._issue(rows)
@@ -255,8 +265,11 @@ class TimerPoller:
             self._store.announce(max(outcome.position for outcome in appended))
         for outcome in outcomes:
             if isinstance(outcome, Exception):
-                self._refused(self._model.name).inc()
-                _LOG.warning("a timer is refused", timers=self._model.name, reason=type(outcome).__name__)
+                self._refuse(outcome)
+
+    def _refuse(self, reason: Exception) -> None:
+        self._refused(self._model.name).inc()
+        _LOG.warning("a timer is refused", timers=self._model.name, reason=type(reason).__name__)
 
 
 def _polls(table: str) -> Mapping[str, str]:
