@@ -164,7 +164,8 @@ class World:
     source: parcels.Parcels
     depot: Depot
     pages: FeedPages
-    owner_url: str
+    source_databases: ServiceDatabases
+    depot_databases: ServiceDatabases
     topic: str
     feed_is_away: bool = False
 
@@ -240,7 +241,7 @@ async def a_world(
             await store.declare(conn)
         pages = FeedPages(source.database, source.store)
         depot = Depot(database, store, topic, _feed_of(lambda: world))
-        world = World(source, depot, pages, source_databases.owner_url, topic)
+        world = World(source, depot, pages, source_databases, depot_databases, topic)
         try:
             yield world
         finally:

@@ -22,7 +22,7 @@ from tests.support.kafka import Broker
 
 async def restore(world: World, after: int) -> None:
     """Throw away what came after a position, as a restored backup lacks it, and begin a new incarnation."""
-    conn = await asyncpg.connect(world.owner_url)
+    conn = await asyncpg.connect(world.source_databases.owner_url)
     async with conn.transaction():
         await conn.execute("DELETE FROM log.outbox WHERE position > $1", after)
         await conn.execute("DELETE FROM log.event WHERE position > $1", after)
