@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 
@@ -26,10 +26,13 @@ class Principal:
 class Exchange:
     """One request on its way through the gate; it stands in the ASGI scope under `plumbline`.
 
-    `root` is the prefix that the service answers under (`/intake`), empty at the top.
+    `root` is the prefix that the service answers under (`/intake`), empty at the top; `path` is what
+    follows it. Header names are in lower case.
     """
 
     correlation_id: str
+    path: str
+    headers: Mapping[bytes, bytes]
     traceparent: str = ""
     root: str = ""
     token_of: Callable[[Appended], str] | None = None

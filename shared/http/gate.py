@@ -8,6 +8,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from secrets import token_hex
 
 import structlog
 from starlette._utils import get_route_path
@@ -22,7 +23,6 @@ from shared.http.exchange import CURRENT, SCOPE_KEY, Exchange
 from shared.http.limits import Disconnected, check_address, check_json, read_limited, replayed
 from shared.http.measures import Measures
 from shared.http.problems import Problem, problem_of
-from shared.runtime.ids import uuid7
 
 _LOG = structlog.get_logger(__name__)
 _PUBLIC = ("/docs", "/problems/", "/openapi.json")
@@ -51,7 +51,10 @@ class Traffic:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """What the gate enforces. `hot` are bare routes answered before any other routing, by method and path."""
+    """What the gate enforces. `hot` are bare routes answered before any other routing, by method and path.
+
+    `traced` lets FastAPI's own OpenTelemetry spans in, which cost every request a little.
+    """
 
     service: str
     authenticator: Authenticator
@@ -61,13 +64,14 @@ class Rules:
     body_limit: int = 262_144
     seconds: float = 10.0
     most_in_flight: int = 2_000
+    traced: bool = False
     traffic: Traffic = field(default_factory=Traffic)
     hot: Mapping[tuple[str, str], Route] = field(default_factory=dict)
 
-    @property
-    def root(self) -> str:
-        """Return the prefix that the service answers under: `/intake`."""
-        return f"/{self.service}" if self.service else ""
+    root: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "root", f"/{self.service}" if self.service else "")
 
 
 def hot_routes(routes: Iterable[Route]) -> Mapping[tuple[str, str], Route]:
@@ -94,16 +98,16 @@ class Gate:
         started = time.perf_counter()
         rules, headers = self._rules, dict(scope["headers"])
         scope["root_path"] = rules.root
-        about = _exchange(headers, rules)
+        about = _exchange(get_route_path(scope), headers, rules)
         scope[SCOPE_KEY] = about
         CURRENT.set(about)
         structlog.contextvars.bind_contextvars(correlation_id=about.correlation_id)
         reply = _Reply(send, about.correlation_id, rules.traffic)
         rules.traffic.in_flight += 1
-        deadline = asyncio.timeout(_seconds(scope, rules))
+        deadline = asyncio.timeout(_FEED_SECONDS if about.path == _FEED else rules.seconds)
         try:
             async with deadline:
-                await self._serve(scope, headers, receive, reply)
+                await self._serve(scope, about, receive, reply)
         except Disconnected:
             reply.status = 499
         except Exception as error:  # noqa: BLE001  every error has an answer
@@ -112,10 +116,8 @@ class Gate:
             rules.traffic.in_flight -= 1
             rules.measures.request(scope, reply.status, time.perf_counter() - started)
 
-    async def _serve(
-        self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive, reply: _Reply
-    ) -> None:
-        rules, about, path = self._rules, scope[SCOPE_KEY], get_route_path(scope)
+    async def _serve(self, scope: Scope, about: Exchange, receive: Receive, reply: _Reply) -> None:
+        rules, path, headers = self._rules, about.path, about.headers
         if rules.traffic.in_flight > rules.most_in_flight:
             raise Problem("overloaded")
         check_address(scope)
@@ -184,18 +186,15 @@ class _Reply:
         await self._send(message)
 
 
-def _exchange(headers: Mapping[bytes, bytes], rules: Rules) -> Exchange:
+def _exchange(path: str, headers: Mapping[bytes, bytes], rules: Rules) -> Exchange:
     traceparent = headers.get(b"traceparent", b"")
     traced = _TRACEPARENT.fullmatch(traceparent) is not None
     correlation = headers.get(b"x-correlation-id", traceparent[3:35] if traced else b"")
     return Exchange(
-        correlation_id=correlation.decode() if _CORRELATION.fullmatch(correlation) else str(uuid7()),
+        correlation_id=correlation.decode() if _CORRELATION.fullmatch(correlation) else token_hex(16),
+        path=path,
+        headers=headers,
         traceparent=traceparent.decode() if traced else "",
         root=rules.root,
         token_of=rules.token_of,
     )
-
-
-def _seconds(scope: Scope, rules: Rules) -> float:
-    """Return the deadline: the feed's long poll may take longer than a command or a read."""
-    return _FEED_SECONDS if get_route_path(scope) == _FEED else rules.seconds

@@ -5,14 +5,13 @@ from __future__ import annotations
 import hashlib
 import re
 
-from starlette._utils import get_route_path
 from starlette.requests import Request
 
 from shared.eventsourcing.log import IdempotencyKey
 from shared.http.exchange import exchange
 from shared.http.problems import Problem
 
-HEADER = "idempotency-key"
+HEADER = b"idempotency-key"
 _SHAPE = re.compile(r"[\x21-\x7e]{1,200}")
 
 
@@ -21,16 +20,17 @@ def idempotency_key(request: Request) -> IdempotencyKey | None:
 
     Draft-ietf-httpapi-idempotency-key-header-07 writes the key as a quoted string; bare ones are as common.
     """
-    given = request.headers.get(HEADER)
-    if given is None:
+    about = exchange(request)
+    raw = about.headers.get(HEADER)
+    if raw is None:
         return None
+    given = raw.decode("latin-1")
     key = given[1:-1] if len(given) > 2 and given[0] == given[-1] == '"' else given
     if not _SHAPE.fullmatch(key):
         raise Problem("malformed", "Idempotency-Key must be 1 to 200 visible ASCII characters.")
-    about = exchange(request)
     name = about.principal.name if about.principal else ""
     return IdempotencyKey(
-        scope=f"{name} {request.method} {get_route_path(request.scope)}",
+        scope=f"{name} {request.method} {about.path}",
         key=key,
         request_sha256=hashlib.sha256(about.body).digest(),
     )

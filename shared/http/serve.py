@@ -166,12 +166,18 @@ class Host:
             loop.add_signal_handler(number, self.end)
 
 
-def run(definition: ServiceDefinition, settings: ServiceSettings, role: str) -> None:
-    """Run one service in one role (`api` or `worker`) until it is told to end."""
+def run(
+    definition: ServiceDefinition,
+    settings: ServiceSettings,
+    role: str,
+    *,
+    drain_seconds: float = DRAIN_SECONDS,
+) -> None:
+    """Run one service in one role (`api` or `worker`) until it is told to end; only an API drains."""
     logging.configure(service=definition.name, level=settings.log_level, style=settings.log_format)
     metrics, traffic = Metrics(definition.name), Traffic()
     service = Service(definition, settings, roles=frozenset({role}), metrics=metrics, traffic=traffic)
-    drain = DRAIN_SECONDS if role == API else 0.0
+    drain = drain_seconds if role == API else 0.0
 
     async def main() -> None:
         await Host([service], settings, drain_seconds=drain).run()

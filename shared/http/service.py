@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -123,7 +124,7 @@ class Service:
                 prefix: NumberBlocks(database, sequence)
                 for prefix, sequence in self.definition.numbers.items()
             },
-            progress=worker.heard,
+            progress=worker.progress,
         )
         if WORKER in self.roles:
             worker.start(self.context)
@@ -149,8 +150,9 @@ class Service:
                 now=lambda: self.clock.now().timestamp(),
             ),
             measures=Measures(self.metrics),
-            consistency=Consistency(self.name, catch_up.caught_up_to, worker.heard.reached),
+            consistency=Consistency(self.name, catch_up.caught_up_to, worker.progress.reached),
             token_of=tokens.of,
+            traced="OTEL_EXPORTER_OTLP_ENDPOINT" in os.environ,
             body_limit=self.settings.body_limit_bytes,
             seconds=self.settings.request_timeout_seconds,
             traffic=self.traffic,

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Collection, Mapping
-from datetime import datetime
+from collections.abc import Awaitable, Callable
 from typing import Any
-from uuid import UUID
 
 import httpx
 import structlog
@@ -39,26 +37,6 @@ class NoAddress(Exception):
     """A service is to hear another one whose address nobody told."""
 
 
-class Heard:
-    """How far the others have been heard, in the form that timers ask for."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-
-    async def complete_to(self, source: str) -> datetime | None:
-        """Return the instant up to which everything `source` recorded has been taken; None: unknown."""
-        return await self._progress.complete([source])
-
-    async def incomplete(self, source: str, subjects: Collection[UUID]) -> Collection[UUID]:
-        """Return those of the subjects that have a message set aside."""
-        parked = await self._progress.parked_keys(source)
-        return [subject for subject in subjects if str(subject).encode() in parked]
-
-    async def reached(self, places: Mapping[tuple[str, int], int]) -> bool:
-        """Tell whether the positions of a consistency token have been heard."""
-        return await self._progress.reached(places)
-
-
 class Worker:
     """The tasks of one service that no request starts. One that ends by itself ends the process.
 
@@ -85,8 +63,7 @@ class Worker:
         self._clients = {s.source: self._client(s.source, transport) for s in definition.subscriptions}
         feeds = {source: HttpSourceFeed(client, "") for source, client in self._clients.items()}
         self._consumer = Consumer(database, store, definition.subscriptions, feeds, self._measures)
-        self._progress = Progress(self._consumer)
-        self.heard = Heard(self._progress)
+        self.progress = Progress(self._consumer)
         self._relaying, self._listening = asyncio.Event(), asyncio.Event()
         self._relay: asyncio.Task[None] | None = None
         self._listeners: list[asyncio.Task[None]] = []
@@ -100,7 +77,7 @@ class Worker:
             relay = Relay(self._database, self._store, access, self._measures)
             self._relay = self._task("relay", relay.run, self._relaying)
         if self._clients:
-            listeners: dict[str, Callable[[asyncio.Event], Any]] = {"progress": self._progress.run}
+            listeners: dict[str, Callable[[asyncio.Event], Any]] = {"progress": self.progress.run}
             if access is not None:
                 listeners["listener"] = KafkaListener(self._consumer, access, give_up=self._give_up).run
             else:

@@ -150,7 +150,13 @@ def a_request(body: bytes, headers: dict[str, str]) -> Request:
             "path": "/intake/v1/requests",
             "root_path": "/intake",
             "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
-            SCOPE_KEY: Exchange(correlation_id="c-1", principal=principal, body=body),
+            SCOPE_KEY: Exchange(
+                correlation_id="c-1",
+                path="/v1/requests",
+                headers={name.encode(): value.encode() for name, value in headers.items()},
+                principal=principal,
+                body=body,
+            ),
         }
     )
 

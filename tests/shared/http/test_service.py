@@ -227,7 +227,7 @@ async def test_a_service_waits_for_its_migrations_and_says_so(
     migrated = ServiceDefinition(
         name="parcels", log=PARCELS.log, permissions={}, routers=lambda _: [], migrations=tmp_path
     )
-    with pytest.raises(NotMigrated, match="python -m services.parcels migrate"):
+    with pytest.raises(NotMigrated, match=r"python -m services\.parcels migrate"):
         await Service(migrated, settings_of(databases, issuer)).start()
 
 
@@ -260,5 +260,6 @@ async def test_a_process_serves_its_ports_until_it_is_ended(
             assert (lost.status_code, lost.json()["code"]) == (404, "not-found")
         host.end()
         await running
-    with pytest.raises(httpx.ConnectError):
-        httpx.get(f"{api}/parcels/docs")
+    async with httpx.AsyncClient() as client:
+        with pytest.raises(httpx.ConnectError):
+            await client.get(f"{api}/parcels/docs")
