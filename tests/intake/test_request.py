@@ -75,6 +75,7 @@ def test_triage_names_service_and_category_and_weighs_the_request_again() -> Non
             urgency=Level.MEDIUM,
             priority=4,
             priority_rule="impact low x urgency medium = 4 by matrix 3x3 version 1",
+            state=RequestState.TRIAGED,
         )
     )
 

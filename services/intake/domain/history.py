@@ -144,6 +144,7 @@ def _reclassified(state: Request, row: HistoryRow, opening: SubmitRequest) -> li
                 urgency=row.urgency,
                 priority=row.priority,
                 priority_rule=rule,
+                state=_triaged(state),
                 historic=True,
             )
         ]
@@ -160,6 +161,10 @@ def _reclassified(state: Request, row: HistoryRow, opening: SubmitRequest) -> li
             )
         ]
     return []
+
+
+def _triaged(state: Request) -> RequestState:
+    return RequestState.TRIAGED if state.state is RequestState.SUBMITTED else state.state
 
 
 def _transition(state: Request, row: HistoryRow) -> list[RequestEvent]:

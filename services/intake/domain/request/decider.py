@@ -125,7 +125,7 @@ def evolve(state: Request, event: RequestEvent) -> Request:
         case past.RequestTriaged():
             state = replace(state, service=event.service, category=event.category)
             state = replace(state, impact=event.impact, urgency=event.urgency, priority=event.priority)
-            return replace(state, state=State.TRIAGED) if state.state is State.SUBMITTED else state
+            return replace(state, state=event.state)
         case past.RequestReprioritised():
             return replace(state, impact=event.impact, urgency=event.urgency, priority=event.priority)
         case past.RequestAssigned(state=now):
@@ -199,6 +199,7 @@ def _triage(command: ask.TriageRequest, state: Request, request_id: UUID) -> lis
             urgency=command.urgency,
             priority=priority.value,
             priority_rule=priority.rule,
+            state=State.TRIAGED,
         )
     ]
 

@@ -72,6 +72,8 @@ class RequesterChanged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestTriaged:
+    """`state` is the state from then on: triage moves only what was just submitted."""
+
     request_id: UUID
     occurred_at: datetime
     service: str | None
@@ -80,6 +82,7 @@ class RequestTriaged:
     urgency: Level
     priority: int
     priority_rule: str
+    state: RequestState
     historic: bool = False
 
 

@@ -96,11 +96,8 @@ def evolve(state: Rfc, event: RfcEvent) -> Rfc:
                 change_type=event.change_type,
                 text=event.text,
             )
-        case past.RfcEdited(text=text, material=material):
-            state = replace(state, text=text)
-            if not material:
-                return state
-            return _void(state, event.revision, _after_edit(state.state))
+        case past.RfcEdited(text=text):
+            return _void(replace(state, text=text), event.revision, event.state)
         case past.RfcSubmitted():
             return replace(state, state=State.SUBMITTED)
         case past.RfcClassified(change_type=change_type, revision=revision):
@@ -186,6 +183,7 @@ def _edit(command: ask.EditRfc, state: Rfc, rfc_id: UUID) -> list[RfcEvent]:
             text=text,
             material=material,
             revision=state.revision + 1 if material else state.revision,
+            state=_after_edit(state.state) if material else state.state,
         )
     ]
 

@@ -11,6 +11,7 @@ from services.intake.domain.vocabulary import (
     ChangeOutcome,
     ChangeType,
     Level,
+    RfcState,
     Vote,
 )
 
@@ -68,6 +69,7 @@ class RfcEdited:
     text: RfcText
     material: bool
     revision: int
+    state: RfcState
     historic: bool = False
 
 
