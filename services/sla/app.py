@@ -49,12 +49,14 @@ def routers(context: ServiceContext) -> Sequence[APIRouter]:
     )
 
 
-SLA = ServiceDefinition(
-    name="sla",
-    log=LOG,
-    permissions=PERMISSIONS,
-    routers=routers,
-    subscriptions=SUBSCRIPTIONS,
-    timers=timers,
-    migrations=Path(__file__).with_name("migrations"),
-)
+def definition() -> ServiceDefinition:
+    """Return sla as its processes run it."""
+    return ServiceDefinition(
+        name="sla",
+        log=LOG,
+        permissions=PERMISSIONS,
+        routers=routers,
+        subscriptions=SUBSCRIPTIONS,
+        timers=timers,
+        migrations=Path(__file__).with_name("migrations"),
+    )
