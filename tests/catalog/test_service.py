@@ -218,7 +218,7 @@ def test_the_same_owners_again_change_nothing() -> None:
 def test_an_entry_is_revised_as_a_whole() -> None:
     facts = ServiceFacts(description="A better desk")
     revise = commands.ReviseFacts(facts=facts, revised_at=LATER)
-    service.given(PROPOSED).when(revise).then(events.FactsRevised(facts=facts, occurred_at=LATER))
+    service.given(PROPOSED).when(revise).then(events.FactsRevised(name=NAME, facts=facts, occurred_at=LATER))
     service.given(PROPOSED).when(revise, revise).then_nothing()
 
 

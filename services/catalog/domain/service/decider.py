@@ -180,7 +180,7 @@ def _revise(command: commands.ReviseFacts, state: Service) -> list[events.Event]
     _still_living(state)
     if command.facts == state.facts:
         return []
-    return [events.FactsRevised(facts=command.facts, occurred_at=command.revised_at)]
+    return [events.FactsRevised(name=state.name, facts=command.facts, occurred_at=command.revised_at)]
 
 
 def _assign(command: commands.AssignOwners, state: Service) -> list[events.Event]:

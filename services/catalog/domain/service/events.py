@@ -47,6 +47,7 @@ class ProjectLinked:
 class FactsRevised:
     """The entry says something else; `facts` is the whole of it."""
 
+    name: str
     facts: ServiceFacts
     occurred_at: datetime
     historic: bool = False

@@ -1,0 +1,1 @@
+"""What the catalog shows: one read model per question."""

@@ -1,0 +1,74 @@
+"""What the catalog tells others: stored event -> public contract, on one topic."""
+
+from __future__ import annotations
+
+from services.catalog.domain.facts import Party
+from services.catalog.domain.service import events
+from shared.contracts import catalog as contracts
+from shared.contracts.envelope import Contract
+from shared.eventsourcing.log import Recorded
+from shared.eventsourcing.publishing import Publisher
+
+TOPIC = contracts.ServiceFact.TOPIC
+
+
+def publish(recorded: Recorded) -> Contract:
+    """Return the public form of an event that `PUBLISHER` names."""
+    event = recorded.event
+    match event:
+        case events.ServiceRegistered():
+            return contracts.ServiceRegistered(
+                occurred_at=event.occurred_at,
+                historic=event.historic,
+                service_id=recorded.stream_id,
+                name=event.name,
+                phase=event.phase,
+                kind=event.facts.kind,
+                criticality=event.facts.criticality,
+                business_owner=_public(event.owners.business_owner),
+                service_owner=_public(event.owners.service_owner),
+                project_id=event.project_id,
+            )
+        case events.PhaseChanged():
+            return contracts.ServicePhaseChanged(
+                occurred_at=event.occurred_at,
+                historic=event.historic,
+                service_id=recorded.stream_id,
+                phase=event.phase,
+                was=event.was,
+            )
+        case events.OwnersAssigned():
+            return contracts.ServiceOwnerChanged(
+                occurred_at=event.occurred_at,
+                historic=event.historic,
+                service_id=recorded.stream_id,
+                business_owner=_public(event.owners.business_owner),
+                service_owner=_public(event.owners.service_owner),
+            )
+        case events.FactsRevised():
+            return contracts.ServiceUpdated(
+                occurred_at=event.occurred_at,
+                historic=event.historic,
+                service_id=recorded.stream_id,
+                name=event.name,
+                kind=event.facts.kind,
+                criticality=event.facts.criticality,
+            )
+        case _:
+            raise TypeError(f"{type(event).__name__} is not public")
+
+
+def _public(party: Party | None) -> str | None:
+    return None if party is None else party.public_name
+
+
+PUBLISHER = Publisher(
+    source="/catalog",
+    topics={
+        events.ServiceRegistered: TOPIC,
+        events.PhaseChanged: TOPIC,
+        events.OwnersAssigned: TOPIC,
+        events.FactsRevised: TOPIC,
+    },
+    publish=publish,
+)
