@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -53,15 +54,9 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         yield
 
-    async def until_started(self, task: asyncio.Task[None]) -> int:
-        """Return the port once it listens; raises what kept it from listening."""
-        while not self.started:
-            if task.done():
-                task.result()
-                raise RuntimeError("the server ended before it had begun")
-            await asyncio.sleep(0.01)
-        port: int = self.servers[0].sockets[0].getsockname()[1]
-        return port
+
+class PortTaken(Exception):
+    """Another program listens on the port, or this one may not."""
 
 
 class Host:
@@ -137,10 +132,9 @@ class Host:
             await task
 
     async def _open(self, app: ASGIApp, port: int) -> int:
+        listener = _listen(self._settings.host, port)
         config = uvicorn.Config(
             app,
-            host=self._settings.host,
-            port=port,
             http="httptools",
             ws="none",
             lifespan="off",
@@ -153,9 +147,9 @@ class Host:
             timeout_graceful_shutdown=_FINISH_SECONDS,
         )
         server = _Server(config)
-        task = asyncio.create_task(server.serve(), name=f"port {port}")
-        self._servers.append((server, task))
-        return await server.until_started(task)
+        self._servers.append((server, asyncio.create_task(server.serve([listener]), name=f"port {port}")))
+        found: int = listener.getsockname()[1]
+        return found
 
     def _checks(self) -> list[Check]:
         return [check for service in self._services for check in service.checks()]
@@ -164,6 +158,14 @@ class Host:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.end)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise PortTaken(f"cannot listen on {host}:{port}: {error.strerror}") from error
 
 
 def run(

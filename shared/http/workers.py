@@ -27,7 +27,7 @@ from shared.runtime.metrics import Metrics
 from shared.runtime.settings import ServiceSettings
 
 _LOG = structlog.get_logger(__name__)
-_LISTENER_SECONDS = 8.0
+_LISTENER_SECONDS = 5.0
 
 Transport = Callable[[str], httpx.AsyncBaseTransport | None]
 """Answers how to reach the service of this name; None: over the network."""
@@ -70,7 +70,11 @@ class Worker:
         self._timers: list[TimerPoller] = []
 
     def start(self, context: ServiceContext) -> None:
-        """Begin to relay (with Kafka), to listen and to fire."""
+        """Begin to relay (with Kafka), to listen and to fire; raises `NoAddress`."""
+        for source in self._clients.keys() - self._settings.sources.keys():
+            raise NoAddress(
+                f"{self._definition.name} hears {source}: set PLUMBLINE_SOURCES__{source.upper()}"
+            )
         servers = self._settings.kafka_bootstrap_servers
         access = KafkaAccess(bootstrap_servers=servers, settings=self._settings.kafka) if servers else None
         if access is not None and self._store.partitions:
@@ -106,11 +110,7 @@ class Worker:
             await client.aclose()
 
     def _client(self, source: str, transport: Transport) -> httpx.AsyncClient:
-        address = self._settings.sources.get(source)
-        if address is None:
-            raise NoAddress(
-                f"{self._definition.name} hears {source}: set PLUMBLINE_SOURCES__{source.upper()}"
-            )
+        address = self._settings.sources.get(source, "")
         secret = self._settings.service_token
         token = None if secret is None else secret.get_secret_value
         return http_client(address.rstrip("/"), token=token, transport=transport(source), tries=1)

@@ -146,6 +146,8 @@ async def test_every_wrong_field_is_named_with_what_would_be_right(house: House,
         (b'{"title": "a\x00b"}', 400, "nul-character"),
         (b'{"title": "x", "tags": {"a": ' + b"[" * 20 + b"]" * 20 + b"}}", 400, "too-deep"),
         (b'{"title": "' + b"x" * 5000 + b'"}', 413, "too-large"),
+        (b'{"title": "x", "tags": {"a": "\\ud800"}}', 400, "malformed-json"),
+        (b'{"title": "\\udc00', 400, "malformed-json"),
         (b"[]", 422, "invalid"),
         (b'{"title": "x", "units": 1e400}', 422, "invalid"),
     ],
@@ -183,6 +185,11 @@ async def test_a_body_without_a_length_is_counted_while_it_comes(house: House) -
     problem(answer, 413, "too-large")
     assert sent < 20_000
     assert answer.headers["connection"] == "close"
+
+
+async def test_a_character_escaped_in_two_halves_is_one(house: House) -> None:
+    answer = await house.client.post("/v1/requests/cold", json={"title": "\U0001f5a8"})
+    assert answer.json()["seen"] == ["\U0001f5a8"]
 
 
 async def test_other_content_types_are_refused(house: House) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
@@ -24,9 +26,11 @@ from shared.http.idempotency import idempotency_key
 from shared.http.issuer import Issuer
 from shared.http.management import create_management
 from shared.http.migrations import NotMigrated
-from shared.http.serve import Host, Prefixes
+from shared.http.serve import Host, PortTaken, Prefixes
 from shared.http.service import NoKeys, Service
 from shared.http.validation import Body
+from shared.http.workers import NoAddress
+from shared.messaging.message import Subscription
 from shared.runtime.clock import FixedClock
 from shared.runtime.ids import uuid7
 from shared.runtime.provisioning import ServiceDatabases
@@ -234,6 +238,24 @@ async def test_a_service_waits_for_its_migrations_and_says_so(
 def test_an_api_without_public_keys_does_not_start(databases: ServiceDatabases, issuer: Issuer) -> None:
     with pytest.raises(NoKeys, match="PLUMBLINE_JWKS"):
         Service(PARCELS, settings_of(databases, issuer, jwks=None))
+
+
+async def test_a_port_that_is_taken_is_named(databases: ServiceDatabases, issuer: Issuer) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        settings = settings_of(databases, issuer, management_port=port)
+        with pytest.raises(PortTaken, match=f"127.0.0.1:{port}"):
+            await Host([Service(PARCELS, settings)], settings, drain_seconds=0).run()
+
+
+async def test_a_worker_is_told_which_address_it_lacks(databases: ServiceDatabases, issuer: Issuer) -> None:
+    hears = Subscription(source="intake", topics=("plumbline.intake.requests.v1",), handle=lambda _: ())
+    deaf = replace(PARCELS, subscriptions=(hears,))
+    with pytest.raises(NoAddress, match="PLUMBLINE_SOURCES__INTAKE"):
+        await Service(deaf, settings_of(databases, issuer)).start()
+    silent = Service(deaf, settings_of(databases, issuer), roles=frozenset({"api"}))
+    await silent.start()
+    await silent.stop()
 
 
 async def test_a_process_serves_its_ports_until_it_is_ended(
