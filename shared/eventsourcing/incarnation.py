@@ -43,14 +43,6 @@ async def current(conn: asyncpg.Connection) -> Incarnation:
     return _incarnation(await conn.fetchrow(_LAST))
 
 
-async def history(conn: asyncpg.Connection) -> list[Incarnation]:
-    """Return every life of the log, the first one first."""
-    return [
-        _incarnation(row)
-        for row in await conn.fetch("SELECT ordinal, id, after FROM log.incarnation ORDER BY ordinal")
-    ]
-
-
 async def restore(
     database: Database,
     store: EventStore,
