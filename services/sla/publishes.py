@@ -31,13 +31,13 @@ def _clock(recorded: Recorded, event: Any) -> Contract:
         "record": event.record,
         "agreement_id": event.agreement_id,
         "target": event.target,
+        "target_version": event.target_version,
         "occurred_at": event.occurred_at,
         "historic": event.historic,
     }
     match event:
         case record.ClockAttached():
-            version = event.target_version
-            return contracts.ClockAttached(**told, target_version=version, due_at=event.due_at)
+            return contracts.ClockAttached(**told, due_at=event.due_at)
         case record.ThresholdReached():
             return contracts.ClockThresholdReached(**told, threshold=event.threshold, due_at=event.due_at)
         case record.ClockMet():
