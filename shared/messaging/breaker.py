@@ -1,4 +1,4 @@
-"""The circuit breaker of a partition: many poisoned messages mean a fault of ours, not of theirs."""
+"""The circuit breaker of a partition: many poisoned messages mean a fault of ours."""
 
 from __future__ import annotations
 

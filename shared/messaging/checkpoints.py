@@ -1,4 +1,4 @@
-"""How far a consumer has heard each partition, and what a message is in that light: next, known, or a gap."""
+"""How far each partition was heard, and what makes a message next, known, or a gap."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Takes messages into the own log, exactly once in effect, whichever transport brought them."""
+"""Takes messages into the own log, exactly once in effect, whichever road brought them."""
 
 from __future__ import annotations
 

@@ -7,18 +7,14 @@ from typing import Any, Final
 
 from shared.eventsourcing.event_store import APPEND_LOCK, EventStore
 from shared.eventsourcing.log import StoreFork
-from shared.messaging.message import Message
-from shared.messaging.outbox import Outbox
-from shared.messaging.pages import FeedHead, FeedPage, Incarnation
+from shared.messaging.outbox import Outbox, hash_at, incarnations
+from shared.messaging.pages import FeedHead, FeedPage
 from shared.runtime.database import Database
 
 MAX_PAGE: Final = 1000
 MAX_WAIT_SECONDS: Final = 20.0
 _POLL_SECONDS: Final = 0.25
 
-_LAST: Final = "SELECT position, hash FROM log.event ORDER BY position DESC LIMIT 1"
-_HASH: Final = "SELECT hash FROM log.event WHERE position = $1"
-_INCARNATIONS: Final = "SELECT id, after FROM log.incarnation ORDER BY ordinal"
 _ENDS: Final = """
 SELECT t.name AS topic, p.number AS partition, o.position
 FROM log.topic t CROSS JOIN LATERAL generate_series(0, t.partitions - 1) AS p (number)
@@ -35,6 +31,7 @@ class FeedPages:
 
     def __init__(self, database: Database, store: EventStore) -> None:
         self._database = database
+        self._store = store
         self._outbox = Outbox(store)
         self._news = asyncio.Event()
         store.on_append(self._wake)
@@ -65,14 +62,14 @@ class FeedPages:
         """Return where the log ends. Read under the shared append lock: nothing older can still appear."""
         async with self._database.transaction() as conn:
             await conn.execute("SELECT pg_advisory_xact_lock_shared($1, $2)", *APPEND_LOCK)
-            last = await conn.fetchrow(_LAST)
+            last = await self._store.head(conn)
             ends = await conn.fetch(_ENDS)
-            incarnations = await conn.fetch(_INCARNATIONS)
+            lives = await incarnations(conn)
             as_of = await conn.fetchval("SELECT clock_timestamp()")
         return FeedHead(
-            incarnations=tuple(Incarnation(id=row["id"], after=row["after"]) for row in incarnations),
-            position=last["position"] if last else 0,
-            hash=last["hash"] if last else b"",
+            incarnations=lives,
+            position=last.position,
+            hash=last.hash,
             as_of=as_of,
             ends={(row["topic"], row["partition"]): row["position"] for row in ends},
         )
@@ -80,18 +77,18 @@ class FeedPages:
     async def _read(self, after: int, limit: int, digest: bytes, place: tuple[str, int] | None) -> FeedPage:
         async with self._database.connection() as conn:
             # The head first: positions are gapless in commit order, so what follows sees all up to it.
-            last = await conn.fetchrow(_LAST)
-            head, head_hash = (last["position"], last["hash"]) if last else (0, b"")
-            if after > head:
-                raise StoreFork(f"position {after} lies beyond the head {head}")
-            if after and digest and await conn.fetchval(_HASH, after) != digest:
+            head = await self._store.head(conn)
+            if after > head.position:
+                raise StoreFork(f"position {after} lies beyond the head {head.position}")
+            if after and digest and await hash_at(conn, after) != digest:
                 raise StoreFork(f"position {after} has another hash")
             if place is None:
-                messages = await self._outbox.in_order(conn, after, head, limit)
+                messages = await self._outbox.in_order(conn, after, head.position, limit)
             else:
                 found = await self._outbox.of_partitions(conn, {place: after}, limit)
-                messages = [message for message in found if message.position <= head]
-        return _page(messages, limit, head, head_hash)
+                messages = [message for message in found if message.position <= head.position]
+        last = messages[-1] if len(messages) == limit else head
+        return FeedPage(messages=tuple(messages), position=last.position, hash=last.hash)
 
     async def _wait_beyond(self, position: int, seconds: float) -> None:
         news, deadline = self._news, _now() + seconds
@@ -100,17 +97,11 @@ class FeedPages:
                 await asyncio.wait_for(news.wait(), min(_POLL_SECONDS, left))
             except TimeoutError:
                 async with self._database.connection() as conn:
-                    last = await conn.fetchrow(_LAST)
-                if last and last["position"] > position:
+                    head = await self._store.head(conn)
+                if head.position > position:
                     return
             else:
                 return
-
-
-def _page(messages: list[Message], limit: int, head: int, head_hash: bytes) -> FeedPage:
-    if len(messages) == limit:
-        return FeedPage(messages=tuple(messages), position=messages[-1].position, hash=messages[-1].hash)
-    return FeedPage(messages=tuple(messages), position=head, hash=head_hash)
 
 
 def _now() -> float:

@@ -1,4 +1,4 @@
-"""Follows another service's feed: one request at a time per source, by one process at a time."""
+"""Follows another service's feed: one request at a time, by one process at a time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one place that speaks to Kafka: a producer, a group reader and tails over aiokafka, typed."""
+"""The one place that speaks to Kafka: sender, group reader and tails over aiokafka."""
 
 from __future__ import annotations
 
@@ -167,12 +167,6 @@ class GroupReader:
                 await asyncio.wait_for(self._consumer.commit(wanted), COMMIT_SECONDS)
             except (KafkaError, TimeoutError) as error:
                 _LOG.info("group offsets not committed", error=repr(error))
-
-    def rewind(self, offsets: Mapping[Place, int]) -> None:
-        """Read these partitions again from the given offsets."""
-        for place, offset in offsets.items():
-            if TopicPartition(*place) in self._consumer.assignment():
-                self._consumer.seek(TopicPartition(*place), offset)
 
     async def positions(self) -> dict[Place, tuple[int, int]]:
         """Return next offset and known end of every assigned partition that is not paused."""

@@ -1,4 +1,4 @@
-"""A lease: one process at a time does a thing, judged by the database's clock and an epoch."""
+"""A lease: one process at a time does a thing, by the database's clock and an epoch."""
 
 from __future__ import annotations
 

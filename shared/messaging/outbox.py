@@ -10,6 +10,7 @@ from shared.contracts.envelope import Envelope, to_headers
 from shared.eventsourcing.event_store import EventStore
 from shared.eventsourcing.log import NewerData, Recorded
 from shared.messaging.message import Message
+from shared.messaging.pages import Incarnation
 
 _FIELDS: Final = """
 o.topic, o.partition, o.prev, e.position, e.stream, e.stream_id, e.version, e.event_id, e.type,
@@ -71,6 +72,18 @@ class Outbox:
         return Message(
             envelope=envelope, headers=tuple(to_headers(envelope)), value=contract.model_dump_json().encode()
         )
+
+
+async def hash_at(conn: Any, position: int) -> bytes | None:
+    """Return the own log's hash at a position, None beyond its head."""
+    found: bytes | None = await conn.fetchval("SELECT hash FROM log.event WHERE position = $1", position)
+    return found
+
+
+async def incarnations(conn: Any) -> tuple[Incarnation, ...]:
+    """Return the lives of the own log, oldest first."""
+    rows = await conn.fetch("SELECT id, after FROM log.incarnation ORDER BY ordinal")
+    return tuple(Incarnation(id=row["id"], after=row["after"]) for row in rows)
 
 
 def _envelope(row: Any, recorded: Recorded, source: str, kind: str) -> Envelope:

@@ -1,4 +1,4 @@
-"""What travels over the feed: a page of messages and the head of a log, as values and as JSON."""
+"""What travels over the feed: pages of messages and the head of a log, with their JSON."""
 
 from __future__ import annotations
 

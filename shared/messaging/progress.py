@@ -56,8 +56,11 @@ class Progress:
         None while one of them was not yet. A source that does not answer keeps the moment it last had. What
         is parked counts as heard: see `parked_keys`.
         """
-        for source in sources:
-            await self._settle(source)
+        try:
+            for source in sources:
+                await self._settle(source)
+        except StoreFork:
+            return None  # what was heard is no longer what the source says: nothing is complete
         if not sources or not set(sources) <= self._complete.keys():
             return None
         return min(self._complete[source] for source in sources)

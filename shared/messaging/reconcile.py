@@ -1,4 +1,4 @@
-"""Brings a consumer back onto a source that was restored from a backup, and lists what was lost."""
+"""Brings a consumer back onto a source restored from a backup, and lists what was lost."""
 
 from __future__ import annotations
 
@@ -62,11 +62,7 @@ class Reconciled:
 
 
 async def reconcile(
-    database: Database,
-    store: EventStore,
-    feed: SourceFeed,
-    source: str,
-    record: Callable[[Rewound], Unit],
+    database: Database, store: EventStore, feed: SourceFeed, source: str, record: Callable[[Rewound], Unit]
 ) -> Reconciled:
     """Set back the checkpoints that lie in a part of `source`'s log that a restore undid.
 

@@ -1,4 +1,4 @@
-"""Publishes the outbox to Kafka: one leased process, resuming from what the broker holds."""
+"""Publishes the outbox to Kafka: one leased process, resuming from what the broker has."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from shared.messaging.kafka import KafkaAccess, KafkaSender, Record, tails
 from shared.messaging.lease import Lease, LeaseLost
 from shared.messaging.measures import Measures
 from shared.messaging.message import Message
-from shared.messaging.outbox import Outbox, Place
+from shared.messaging.outbox import Outbox, Place, hash_at, incarnations
 from shared.messaging.pages import Incarnation, limit_of
 from shared.messaging.topics import PartitionsDiffer, compare
 from shared.runtime.database import Database
@@ -27,9 +27,6 @@ IDLE_SECONDS: Final = 0.1
 IDLE_AFTER_SECONDS: Final = 1.0
 REFUSED_SECONDS: Final = 5.0
 
-_LAST: Final = "SELECT position, hash FROM log.event ORDER BY position DESC LIMIT 1"
-_HASH: Final = "SELECT hash FROM log.event WHERE position = $1"
-_INCARNATIONS: Final = "SELECT id, after FROM log.incarnation ORDER BY ordinal"
 _CHECKPOINT: Final = "SELECT position FROM work.relay_checkpoint WHERE name = $1"
 _SAVE: Final = """
 INSERT INTO work.relay_checkpoint AS c (name, epoch, position, hash) VALUES ($1, $2, $3, $4)
@@ -125,25 +122,24 @@ class Relay:
         """Send what is new, at most two sendings' worth; tell whether there was anything."""
         limit = 2 * self._send_at_once
         async with self._database.connection() as conn:
-            last = await conn.fetchrow(_LAST)
-            head, digest = (last["position"], last["hash"]) if last else (0, b"")
-            if head == self._done:
+            last = await self._store.head(conn)
+            if last.position == self._done:
                 return False
-            if head < self._done:
-                raise StoreFork(f"the log ends at {head}, {self._done} was relayed")
+            if last.position < self._done:
+                raise StoreFork(f"the log ends at {last.position}, {self._done} was relayed")
             messages = await self._outbox.of_partitions(conn, self._cursors, limit)
         for begin in range(0, len(messages), self._send_at_once):
             await self._sender.send(messages[begin : begin + self._send_at_once])
             failpoint("relay.mid_round")
         failpoint("relay.after_produce_before_checkpoint")
         if len(messages) == limit:
-            head, digest = messages[-1].position, messages[-1].hash
+            await self._save(messages[-1].position, messages[-1].hash)
         else:
-            self._done = head
-        await self._save(head, digest)
+            self._done = last.position
+            await self._save(last.position, last.hash)
         self._cursors |= {(m.topic, m.partition.number): m.position for m in messages}
         self._measures.relay_sent().inc(len(messages))
-        self._measures.relay_backlog().set(last["position"] - head if last else 0)
+        self._measures.relay_backlog().set(max(0, last.position - max(self._done, *self._cursors.values())))
         return bool(messages)
 
     async def _save(self, position: int, digest: bytes) -> None:
@@ -157,13 +153,11 @@ class Relay:
         found = await tails(self._access, places) if places else {}
         async with self._database.connection() as conn:
             checkpoint = await conn.fetchval(_CHECKPOINT, self._lease.name) or 0
-            incarnations = [
-                Incarnation(id=row["id"], after=row["after"]) for row in await conn.fetch(_INCARNATIONS)
-            ]
+            lives = await incarnations(conn)
             cursors: dict[Place, int] = {}
             for place in places:
                 last = _last_own(found[place], self._store.definition.publisher.source)
-                cursors[place] = await _after(conn, last, incarnations) if last else checkpoint
+                cursors[place] = await _after(conn, last, lives) if last else checkpoint
         return cursors
 
 
@@ -181,12 +175,12 @@ def _last_own(records: Sequence[Record], source: str) -> Message | None:
     return None
 
 
-async def _after(conn: Any, last: Message, incarnations: Sequence[Incarnation]) -> int:
+async def _after(conn: Any, last: Message, lives: Sequence[Incarnation]) -> int:
     """Return where a partition goes on behind its last record; `StoreFork` if it is not this log's."""
-    limit = limit_of(last.incarnation, incarnations)
+    limit = limit_of(last.incarnation, lives)
     if limit is not None and last.position > limit:
         return limit  # a restore undid it: consumers drop it too
-    if await conn.fetchval(_HASH, last.position) != last.hash:
+    if await hash_at(conn, last.position) != last.hash:
         raise StoreFork(f"{last.partition} holds position {last.position}, which this log has not written")
     return last.position
 

@@ -1,4 +1,4 @@
-"""A real Apache Kafka for tests: given, installed, resolved by Maven, or in Docker; else a loud skip."""
+"""A real Apache Kafka for tests: given, installed, from Maven or Docker; else a loud skip."""
 
 from __future__ import annotations
 

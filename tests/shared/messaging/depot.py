@@ -1,4 +1,4 @@
-"""A service that hears of parcels and notes each arrival, and everything a transport test needs around it."""
+"""A service that notes the arrival of parcels, and what else a transport test needs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One process of the parcels' or the depot's worker, to be killed at a failpoint by test_crashes."""
+"""One process of a worker, to be killed at a failpoint by test_crashes."""
 
 from __future__ import annotations
 

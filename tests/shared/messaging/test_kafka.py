@@ -1,4 +1,4 @@
-"""The typed wrapper against a real broker: declared topics, order, tails, groups, a broker that dies."""
+"""The typed wrapper on a real broker: topics, order, tails, groups, a broker that dies."""
 
 from __future__ import annotations
 

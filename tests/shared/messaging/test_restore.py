@@ -1,4 +1,4 @@
-"""A source that was restored from a backup: what goes on by itself, and what an operator reconciles."""
+"""A source restored from a backup: what goes on by itself, what an operator reconciles."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ async def test_who_had_heard_what_was_lost_stops_until_it_is_reconciled(world: W
         await world.depot.consumer.take("parcels", await world.messages())
     with pytest.raises(StoreFork, match="reconcile"):
         await progress.poll_once("parcels")
-    assert await progress_or_none(progress) is None
+    assert await progress.complete(["parcels"]) is None
     lost = {message.position for message in old if message.position > 15}
     assert len(await world.depot.effects()) == 20
 
@@ -87,13 +87,6 @@ async def test_who_had_heard_what_was_lost_stops_until_it_is_reconciled(world: W
     kept = [effect for position, effect in enumerate(effects, start=1) if position not in orphans]
     assert sorted(kept, key=lambda effect: effect[1]) == await world.facts()
     assert await reconciled(world) == Reconciled(rewound=(), orphans=())
-
-
-async def progress_or_none(progress: Progress) -> object:
-    try:
-        return await progress.complete(["parcels"])
-    except StoreFork:
-        return None
 
 
 @pytest.mark.kafka

@@ -1,4 +1,4 @@
-"""The pure rules: what a message is to a checkpoint, when a breaker trips, when a reader is given up."""
+"""The pure rules: what a message is to a checkpoint, and when something is given up."""
 
 from __future__ import annotations
 
