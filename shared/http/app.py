@@ -1,4 +1,4 @@
-"""Assembles one service's API: routers behind the gate, its documentation, its OpenAPI document."""
+"""Assembles one service's API: routers behind the gate, documentation, OpenAPI."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bearer tokens: who sends a request, verified with public keys only and remembered briefly."""
+"""Bearer tokens: verified with public keys only, and remembered briefly."""
 
 from __future__ import annotations
 

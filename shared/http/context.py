@@ -1,4 +1,4 @@
-"""What a service is made of (definition) and what its routes and timers are given (context)."""
+"""What a service is made of, and what its routes and timers are given."""
 
 from __future__ import annotations
 

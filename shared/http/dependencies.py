@@ -1,4 +1,4 @@
-"""What routes ask for: the caller, the idempotency key, the version demanded, the moment asked about."""
+"""What routes ask for: the caller, the idempotency key, the version, the moment."""
 
 from __future__ import annotations
 

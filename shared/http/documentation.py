@@ -1,4 +1,4 @@
-"""The pages a service serves about itself: its API, and every problem code; no other host is asked."""
+"""The pages a service serves about itself: its API and every problem code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one layer around every API: authentication, limits, deadlines, problems, headers, measurement."""
+"""The one layer around every API: tokens, limits, deadlines, problems, headers."""
 
 from __future__ import annotations
 

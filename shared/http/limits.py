@@ -1,4 +1,4 @@
-"""What a request may weigh and contain: size counted while it streams in, JSON depth, no U+0000."""
+"""What a request may weigh and contain: its size, the depth of its JSON, no U+0000."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs services in this process: one port for their APIs, one for management, and an orderly end."""
+"""Runs services in this process: their ports, the management port, an orderly end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One service in one process: opens, starts and stops its parts in the order that loses nothing."""
+"""One service in one process: starts and stops its parts in the right order."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import structlog
+from pydantic import SecretStr
 
 from shared.eventsourcing.catch_up import CatchUp
 from shared.eventsourcing.command_handler import CommandHandler
@@ -90,14 +91,11 @@ class Service:
             raise
 
     async def _start(self) -> None:
-        database = self._database = await self._open(
-            "database", self.settings.database_url.get_secret_value()
-        )
-        keys_database = await self._open("keys database", self.settings.keys_database_url.get_secret_value())
+        database = self._database = await self._open("database", self.settings.database_url)
+        keys = SubjectKeys(await self._open("keys database", self.settings.keys_database_url))
         self._waiting_for = "migrations"
         await wait_for_migrations(database, self.definition, self.settings.database_wait_seconds)
         self._waiting_for = "its parts"
-        keys = SubjectKeys(keys_database)
         store = EventStore(self.definition.log, keys)
         async with database.transaction() as conn:
             await store.declare(conn)
@@ -113,6 +111,7 @@ class Service:
             self.definition, self.settings, database, store, self.metrics, transport=self._transport
         )
         self._stops.append(("worker", worker.stop))
+        numbers = self.definition.numbers.items()
         self.context = ServiceContext(
             settings=self.settings,
             clock=self.clock,
@@ -120,10 +119,7 @@ class Service:
             keys=keys,
             store=store,
             commands=CommandHandler(commit, self.definition.permissions),
-            numbers={
-                prefix: NumberBlocks(database, sequence)
-                for prefix, sequence in self.definition.numbers.items()
-            },
+            numbers={prefix: NumberBlocks(database, sequence) for prefix, sequence in numbers},
             progress=worker.progress,
         )
         if WORKER in self.roles:
@@ -137,7 +133,6 @@ class Service:
         keys = KeyRing(self.settings.jwks or "")
         await keys.open()
         pages = FeedPages(context.database, context.store)
-
         publisher = self.definition.log.publisher
         tokens = Tokens(self.name, publisher.topics, context.store.partitions)
         hot = self.definition.hot_routes
@@ -199,10 +194,10 @@ class Service:
             self._target = 0
         return f"behind position {self._target}" if self._target else ""
 
-    async def _open(self, what: str, url: str) -> Database:
+    async def _open(self, what: str, url: SecretStr) -> Database:
         self._waiting_for = what
         database = await Database.open(
-            url,
+            url.get_secret_value(),
             application_name=f"plumbline {self.name}",
             min_size=self.settings.pool_min_size,
             max_size=self.settings.pool_max_size,

@@ -1,4 +1,4 @@
-"""Reads a body into its model and says of every wrong field what is wrong and what would be right."""
+"""Reads bodies into models; says what is wrong with a field and what would be right."""
 
 from __future__ import annotations
 

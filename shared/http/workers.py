@@ -1,4 +1,4 @@
-"""What a worker process does for a service: relays, listens, watches progress, fires timers."""
+"""What a worker process does for a service: relays, listens, fires timers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A whole service in one process: it starts in order, answers, is heard, and ends in order."""
+"""A whole service in one process: it starts, answers, is heard and ends in order."""
 
 from __future__ import annotations
 
