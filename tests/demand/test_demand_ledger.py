@@ -72,7 +72,16 @@ def test_an_rfc_counts_without_a_business_unit() -> None:
 
 def test_triage_moves_the_demand_to_the_service_it_is_for() -> None:
     ledger.given(HEARD).when(JUDGED).then(
-        events.DemandMoved(requests=1, rfcs=0, units=3, was=DESKTOP, cell=MESSAGING, occurred_at=JULY)
+        events.DemandMoved(
+            requests=1,
+            incidents=1,
+            imported=0,
+            rfcs=0,
+            units=3,
+            was=DESKTOP,
+            cell=MESSAGING,
+            occurred_at=JULY,
+        )
     )
     ledger.given(HEARD).when(JUDGED, JUDGED).then_nothing()
 

@@ -15,6 +15,21 @@ REVISABLE = frozenset(
 )
 
 
+STEPS: Mapping[Phase, tuple[str, ...]] = {
+    Phase.IDEA: ("revision", "submission"),
+    Phase.DRAFT: ("revision", "submission"),
+    Phase.SUBMITTED: ("revision", "screening", "qualification", "decision"),
+    Phase.SCREENING: ("revision", "qualification", "decision"),
+    Phase.QUALIFIED: ("revision", "votes", "decision"),
+    Phase.DEFERRED: ("revision", "screening"),
+    Phase.APPROVED: ("delivery",),
+    Phase.DELIVERING: ("benefit-tracking",),
+    Phase.BENEFITS_TRACKED: ("closing",),
+    Phase.DECLINED: (),
+    Phase.CLOSED: (),
+}
+
+
 class UnknownConcept(NotFound):
     """There is no such concept."""
 

@@ -30,6 +30,8 @@ class Entry:
     cell: Cell | None = None
     service: str | None = None
     requests: int = 0
+    incidents: int = 0
+    imported: int = 0
     rfcs: int = 0
     units: int = 0
     breaches: Mapping[UUID, Breach] = field(default_factory=dict)
@@ -59,7 +61,15 @@ def decide(command: commands.Command, state: Entry) -> list[events.Event]:
 def evolve(state: Entry, event: events.Event) -> Entry:
     match event:
         case events.RequestHeard():
-            return replace(state, cell=event.cell, service=event.cell.service, requests=1, units=event.units)
+            return replace(
+                state,
+                cell=event.cell,
+                service=event.cell.service,
+                requests=1,
+                incidents=int(event.kind == "incident"),
+                imported=int(event.historic),
+                units=event.units,
+            )
         case events.RfcHeard():
             return replace(state, cell=event.cell, service=event.cell.service, rfcs=1)
         case events.ServiceHeard():
@@ -130,6 +140,8 @@ def _service(command: commands.HearService, state: Entry) -> list[events.Event]:
         ]
     moved = events.DemandMoved(
         requests=state.requests,
+        incidents=state.incidents,
+        imported=state.imported,
         rfcs=state.rfcs,
         units=state.units,
         was=state.cell,

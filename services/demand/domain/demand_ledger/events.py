@@ -58,6 +58,8 @@ class DemandMoved:
     """What counted in `was` counts in `cell` from now on."""
 
     requests: int
+    incidents: int
+    imported: int
     rfcs: int
     units: int
     was: Cell

@@ -1,0 +1,1 @@
+"""Demand over HTTP: one module per resource."""

@@ -1,0 +1,1 @@
+"""What demand shows: one read model per question."""
