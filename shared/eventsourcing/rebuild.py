@@ -86,8 +86,6 @@ async def rebuild(
                 progress(Progress(done=done, total=total, rate=done / max(loop.time() - began, 1e-6)))
         await building.index()
         reached = await building.switch(done)
-        if reached is None:
-            await asyncio.sleep(_SWITCH_PAUSE_SECONDS)
     _LOG.info("read model rebuilt", read_model=model.name, version=model.version, position=reached)
     return reached
 
@@ -132,8 +130,6 @@ class _Building:
         if after >= until:
             return
         async with self._database.connection() as reader:
-            if await known_until(reader, self._store, after, until) < until:
-                raise NewerData("the log holds events that this release cannot read; nothing was changed")
             reading = asyncio.create_task(self._read(reader, after, min(chunk, until - after)))
             try:
                 while after < until:
@@ -160,7 +156,7 @@ class _Building:
         self._indexed = True
 
     async def switch(self, done: int) -> int | None:
-        """Apply the rest and rename; None where readers or the distance to the head ask for another try."""
+        """Apply the rest and rename; None where readers are in the way or the head has run on: try again."""
         key = (self._live.name, self._live.version)
         try:
             async with self._database.transaction() as conn:
@@ -178,6 +174,7 @@ class _Building:
                 await conn.execute(_LIVE, *key, reached)
                 return reached
         except asyncpg.LockNotAvailableError:
+            await asyncio.sleep(_SWITCH_PAUSE_SECONDS)
             return None
 
     async def _rename(self, conn: asyncpg.Connection) -> None:
@@ -188,6 +185,8 @@ class _Building:
             await conn.execute(f'ALTER INDEX {table.schema}."{building}" RENAME TO "{name}"')
 
     async def _read(self, conn: asyncpg.Connection, after: int, limit: int) -> list[Recorded]:
+        if await known_until(conn, self._store, after, after + limit) < after + limit:
+            raise NewerData("the log holds events that this release cannot read; nothing was changed")
         return await self._store.read(conn, after, limit, self._model.follows)
 
     async def _add(self, events: Sequence[Recorded]) -> None:

@@ -155,10 +155,11 @@ class TimerPoller:
             sets = [row["sources"] for row in await conn.fetch(self._polls["sets"])]
         monotonic = asyncio.get_running_loop().time()
         self._began = (now, monotonic)
-        trusted = self._guard.trusts(now, monotonic)
+        doubted, trusted = self._guard.doubted, self._guard.trusts(now, monotonic)
         self._doubted(self._model.name).set(not trusted)
         if not trusted:
-            _LOG.error("timers rest: the database's clock has jumped", timers=self._model.name)
+            if not doubted:
+                _LOG.error("timers rest: the database's clock has jumped", timers=self._model.name)
             return 0
         self._backoff.forget(monotonic)
         walks = [walk for sources in sets if (walk := await self._walk(sources, now)) is not None]
