@@ -72,6 +72,7 @@ class Service:
         self._waiting_for = "its turn to start"
         self._stops: list[tuple[str, Stop]] = []
         self._database: Database | None = None
+        self._worker: Worker | None = None
         self._caught_up: Callable[[int], Awaitable[bool]] | None = None
         self._target = 0
 
@@ -107,7 +108,7 @@ class Service:
         commit = GroupCommit(database, store)
         commit.start()
         self._stops.append(("group commit", commit.stop))
-        worker = Worker(
+        worker = self._worker = Worker(
             self.definition, self.settings, database, store, self.metrics, transport=self._transport
         )
         self._stops.append(("worker", worker.stop))
@@ -168,11 +169,14 @@ class Service:
 
     def checks(self) -> list[Check]:
         """Return what readiness depends on; Kafka does not count, for the log keeps what it could not say."""
-        return [
+        found = [
             Check(f"{self.name}: started", self._started),
             Check(f"{self.name}: database", self._answers),
             Check(f"{self.name}: read models", self._shown),
         ]
+        if self._worker is not None:
+            found.append(Check(f"{self.name}: relay", self._worker.refusal, needed=False))
+        return found
 
     async def _started(self) -> str:
         if self.traffic.draining:

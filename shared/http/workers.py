@@ -65,6 +65,7 @@ class Worker:
         self._consumer = Consumer(database, store, definition.subscriptions, feeds, self._measures)
         self.progress = Progress(self._consumer)
         self._relaying, self._listening = asyncio.Event(), asyncio.Event()
+        self._relays: Relay | None = None
         self._relay: asyncio.Task[None] | None = None
         self._listeners: list[asyncio.Task[None]] = []
         self._timers: list[TimerPoller] = []
@@ -78,8 +79,8 @@ class Worker:
         servers = self._settings.kafka_bootstrap_servers
         access = KafkaAccess(bootstrap_servers=servers, settings=self._settings.kafka) if servers else None
         if access is not None and self._store.partitions:
-            relay = Relay(self._database, self._store, access, self._measures)
-            self._relay = self._task("relay", relay.run, self._relaying)
+            self._relays = Relay(self._database, self._store, access, self._measures)
+            self._relay = self._task("relay", self._relays.run, self._relaying)
         if self._clients:
             listeners: dict[str, Callable[[asyncio.Event], Any]] = {"progress": self.progress.run}
             if access is not None:
@@ -92,6 +93,10 @@ class Worker:
         self._timers = list(make(context)) if make is not None else []
         for timer in self._timers:
             timer.start()
+
+    async def refusal(self) -> str:
+        """Return why nothing goes to Kafka now; empty while it does, or where there is no Kafka."""
+        return self._relays.refused if self._relays is not None else ""
 
     async def stop(self) -> None:
         """End in this order: no more timers, the relay's round, the batches in hand."""

@@ -121,7 +121,7 @@ def client_of(service: Service, issuer: Issuer, *roles: str) -> httpx.AsyncClien
     token = issuer.mint("anna", roles or ("requester",), timedelta(hours=1))
     return httpx.AsyncClient(
         transport=httpx.ASGITransport(app=Prefixes({service.name: service.app})),
-        base_url="http://here.test/parcels",
+        base_url=f"http://here.test/{service.name}",
         headers={"Authorization": f"Bearer {token}"},
     )
 
@@ -213,6 +213,8 @@ async def test_readiness_says_what_is_missing(databases: ServiceDatabases, issue
         }
         await service.start()
         assert (await management.get("/readyz")).text == "ok\n"
+        lines = (await management.get("/readyz?verbose")).json()["checks"]
+        assert [line["check"] for line in lines if not line["needed"]] == ["parcels: relay"]
         service.traffic.draining = True
         assert (await management.get("/readyz")).text == "not ready\n"
         page = await management.get("/metrics")
