@@ -8,6 +8,8 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
+from starlette.exceptions import HTTPException
+from starlette.routing import Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shared.http import documentation
@@ -28,7 +30,23 @@ class Api(FastAPI):
 
     def build_middleware_stack(self) -> ASGIApp:
         """Replace Starlette's layers: the gate answers every error and does it once."""
-        return Gate(AsyncExitStackMiddleware(self.router), self.rules)
+        return Gate(AsyncExitStackMiddleware(self._route), self.rules)
+
+    async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self.router(scope, receive, send)
+        except HTTPException as error:
+            if error.status_code == 405:
+                error.headers = {"Allow": ", ".join(self._methods_at(scope))}
+            raise
+
+    def _methods_at(self, scope: Scope) -> list[str]:
+        """List every method of this address; Starlette names those of its first route only."""
+        return [
+            method
+            for method in ("GET", "POST", "PUT", "PATCH", "DELETE")
+            if any(r.matches({**scope, "method": method})[0] is Match.FULL for r in self.router.routes)
+        ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, without the detour for spans where nobody collects any."""
