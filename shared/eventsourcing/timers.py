@@ -121,6 +121,7 @@ class TimerPoller:
         self._progress, self._issue, self._lease = progress, issue, lease
         self._guard, self._backoff = StepGuard(), Backoff()
         self._alarmed: set[str] = set()
+        self._measured: set[str] = set()
         self._stopping = False
         self._awake = asyncio.Event()
         store.on_append(lambda _: self._awake.set())
@@ -152,7 +153,7 @@ class TimerPoller:
         """Fire everything that is due now, page by page, the source sets in turn; return how many rows."""
         async with self._database.connection() as conn:
             now: datetime = await conn.fetchval("SELECT clock_timestamp()")
-            sets = [row["sources"] for row in await conn.fetch(self._polls["sets"])]
+            sets = await conn.fetch(self._polls["sets"])
         monotonic = asyncio.get_running_loop().time()
         self._began = (now, monotonic)
         doubted, trusted = self._guard.doubted, self._guard.trusts(now, monotonic)
@@ -162,7 +163,8 @@ class TimerPoller:
                 _LOG.error("timers rest: the database's clock has jumped", timers=self._model.name)
             return 0
         self._backoff.forget(monotonic)
-        walks = [walk for sources in sets if (walk := await self._walk(sources, now)) is not None]
+        waited_before, self._measured = self._measured, set()
+        walks = [walk for sources, first in sets if first <= now and (walk := await self._walk(sources, now))]
         fired = 0
         while walks and not self._stopping and await self._lease.hold():
             for walk in list(walks):
@@ -171,6 +173,8 @@ class TimerPoller:
                     walks.remove(walk)
                 fired += await self._fire(self._not_parked(walk, rows))
                 await asyncio.sleep(0)
+        for over in waited_before - self._measured:
+            self._measure(over, timedelta(0))
         return fired
 
     async def _run(self) -> None:
@@ -218,6 +222,8 @@ class TimerPoller:
         return [row for row in rows if row not in waiting]
 
     def _measure(self, what: str, waited: timedelta) -> None:
+        if waited:
+            self._measured.add(what)
         self._waiting(what).set(max(waited.total_seconds(), 0.0))
         if waited <= _WAITING_ALARM:
             self._alarmed.discard(what)
@@ -289,5 +295,6 @@ def _polls(table: str) -> Mapping[str, str]:
         "AND ($3::timestamptz IS NULL OR greatest(due_at, attached_at) > $3) ORDER BY due_at LIMIT 1",
         "sets": f"WITH RECURSIVE s AS ((SELECT sources FROM {table} ORDER BY sources LIMIT 1) UNION ALL "
         f"SELECT (SELECT t.sources FROM {table} t WHERE t.sources > s.sources ORDER BY t.sources LIMIT 1) "
-        "FROM s WHERE s.sources IS NOT NULL) SELECT sources FROM s WHERE sources IS NOT NULL",
+        f"FROM s WHERE s.sources IS NOT NULL) SELECT sources, (SELECT min(t.due_at) FROM {table} t "
+        "WHERE t.sources = s.sources) AS first FROM s WHERE sources IS NOT NULL",
     }

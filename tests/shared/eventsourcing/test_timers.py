@@ -190,15 +190,18 @@ async def test_a_row_whose_subject_has_a_parked_message_waits_alone(office):
 async def test_a_wait_of_more_than_a_quarter_of_an_hour_raises_the_alarm_once(office, capsys):
     at = await now(office)
     metrics = Metrics("parcels")
-    poller = a_poller(office, Heard(as_of={"intake": at - timedelta(hours=1)}), Reminders(), metrics)
+    heard = Heard(as_of={"intake": at - timedelta(hours=1)})
+    poller = a_poller(office, heard, Reminders(), metrics)
     await remind(office, at - timedelta(minutes=16), sources="intake")
     await poller.round()
     await poller.round()
-    value = metrics.registry.get_sample_value(
-        "plumbline_timer_waiting_seconds", {"service": "parcels", "sources": "intake"}
-    )
-    assert 960 <= value < 1020
+    labels = {"service": "parcels", "sources": "intake"}
+    assert 960 <= metrics.registry.get_sample_value("plumbline_timer_waiting_seconds", labels) < 1020
     assert capsys.readouterr().out.count("timers wait for a source") == 1
+    heard.as_of["intake"] = at
+    assert await poller.round() == 1
+    await poller.round()
+    assert metrics.registry.get_sample_value("plumbline_timer_waiting_seconds", labels) == 0
 
 
 async def test_a_row_that_fails_is_left_alone_for_longer_each_time_and_blocks_nobody(office):
