@@ -45,7 +45,7 @@ PERMISSIONS: Mapping[type, frozenset[str]] = MappingProxyType(
         request.RecordResponse: _DESK,
         request.ReprioritiseRequest: _DESK,
         request.FulfilRequest: _DESK,
-        request.CloseRequest: _DESK | {"requester", "change_manager"},
+        request.CloseRequest: _DESK | _CHANGE | {"requester"},  # a change that ends closes its request
         request.ConvertRequest: _DESK | {"change_manager"},
         request.RecordHistory: frozenset({"desk_tool", "operator"}),
         rfc.DraftRfc: _ASK,

@@ -197,6 +197,6 @@ def newest(filters: Filters, after: tuple[datetime, UUID] | None, limit: int) ->
     return statement.order_by(c.submitted_at.desc(), c.request_id.desc()).limit(limit)
 
 
-def numbers_of(request_ids: Sequence[UUID]) -> sa.Select[Any]:
+def known_among(request_ids: Sequence[UUID]) -> sa.Select[Any]:
     """Return the statement that finds which of these requests exist."""
     return sa.select(TABLE.c.request_id).where(TABLE.c.request_id.in_(request_ids))

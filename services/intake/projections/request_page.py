@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
-from datetime import datetime
 from typing import Any
 
 from services.intake.domain.lifecycle import allowed_transitions
 from services.intake.domain.request import events as past
 from services.intake.domain.request.decider import REQUEST
-from services.intake.domain.vocabulary import Visibility
+from services.intake.projections.timeline import entry
 from shared.eventsourcing.log import Recorded
 from shared.runtime.ids import human_number
-
-_STAFF_ONLY = Visibility.INTERNAL
-
-
-def visible(history: Iterable[Recorded], *, staff: bool, as_of: datetime | None = None) -> list[Recorded]:
-    """Keep what was recorded by `as_of` and what the reader may see: internal comments are for staff."""
-    return [
-        recorded
-        for recorded in history
-        if (as_of is None or recorded.recorded_at <= as_of) and (staff or not _internal(recorded.event))
-    ]
-
-
-def _internal(event: Any) -> bool:
-    return isinstance(event, past.CommentAdded) and event.visibility is _STAFF_ONLY
 
 
 def page(history: Sequence[Recorded]) -> dict[str, Any]:
@@ -93,22 +77,3 @@ def _breaches(history: Sequence[Recorded]) -> list[dict[str, Any]]:
             case past.BreachWithdrawn(clock_id=clock_id):
                 standing.pop(clock_id, None)
     return list(standing.values())
-
-
-def entry(recorded: Recorded) -> dict[str, Any]:
-    """Return one event as a line of a timeline: what, when in business and in the log, by whom, details."""
-    event = recorded.event
-    details = {field.name: getattr(event, field.name) for field in fields(event)}
-    for told in ("occurred_at", "historic", "request_id", "rfc_id"):
-        details.pop(told, None)
-    return {
-        "version": recorded.version,
-        "position": recorded.position,
-        "event": type(event).__name__,
-        "occurred_at": event.occurred_at,
-        "recorded_at": recorded.recorded_at,
-        "historic": event.historic,
-        "actor": recorded.meta.actor,
-        "correlation_id": recorded.meta.correlation_id,
-        "details": details,
-    }

@@ -1,0 +1,22 @@
+"""How many requests there are over HTTP: in all, by state, by kind, late."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+
+from services.intake.api.requests import RequestFilters
+from services.intake.projections.counts import counted, summed
+from shared.http.context import ServiceContext
+from shared.http.dependencies import Caller
+
+
+def router(context: ServiceContext) -> APIRouter:
+    routes = APIRouter(prefix="/v1/request-counts", tags=["requests"])
+
+    @routes.get("", summary="Count requests, with the filters of the list")
+    async def counts(wanted: Annotated[RequestFilters, Query()], _actor: Caller) -> Any:
+        return summed(await context.database.rows(counted(wanted.filters())))
+
+    return routes
