@@ -1,11 +1,11 @@
-"""The command line of one service: `python -m services.<name> api | worker | migrate`."""
+"""One service's command line: `python -m services.<name> api | worker | migrate | wait`."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable, Sequence
-from typing import NoReturn
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any, NoReturn
 
 import structlog
 from pydantic import ValidationError
@@ -15,6 +15,7 @@ from shared.eventsourcing.encryption import SubjectKeys
 from shared.eventsourcing.event_store import EventStore
 from shared.eventsourcing.migrating import migrate
 from shared.http.context import ServiceDefinition
+from shared.http.migrations import wait_for_migrations
 from shared.http.serve import run
 from shared.runtime import logging
 from shared.runtime.database import Database
@@ -22,11 +23,12 @@ from shared.runtime.settings import ServiceSettings
 
 _LOG = structlog.get_logger(__name__)
 _POLL_SECONDS = 0.2
-_USAGE = """usage: python -m services.{name} api | worker | migrate
+_USAGE = """usage: python -m services.{name} api | worker | migrate | wait
 
   api      answer HTTP on PLUMBLINE_PORT (management on PLUMBLINE_MANAGEMENT_PORT)
   worker   publish to Kafka or serve followers, hear the other services, fire timers
   migrate  bring both databases to this release's schema and fill new read models, then end
+  wait     end once the database has been migrated as far as this release needs
 
 Settings come from the environment; `plumbline config` lists and checks them."""
 
@@ -35,17 +37,18 @@ def main(
     definition: ServiceDefinition, settings: Callable[[], ServiceSettings], arguments: Sequence[str]
 ) -> None:
     """Run the role that the arguments name; a wrong setting or argument ends with status 2 and says why."""
-    if len(arguments) != 1 or arguments[0] not in ("api", "worker", "migrate"):
+    if len(arguments) != 1 or arguments[0] not in ("api", "worker", *_ERRANDS):
         _refuse(_USAGE.format(name=definition.name))
     try:
         chosen = settings()
     except (ValidationError, ValueError) as error:
         _refuse(f"settings: {error}")
-    if arguments[0] != "migrate":
+    errand = _ERRANDS.get(arguments[0])
+    if errand is None:
         run(definition, chosen, arguments[0])
         return
     logging.configure(service=definition.name, level=chosen.log_level, style=chosen.log_format)
-    asyncio.run(migrate_service(definition, chosen))
+    asyncio.run(errand(definition, chosen))
 
 
 async def migrate_service(
@@ -78,6 +81,23 @@ async def migrate_service(
         await database.close()
     _LOG.info("migrated", service=definition.name, revision=revision, head=head)
     return revision
+
+
+async def wait_for_head(definition: ServiceDefinition, settings: ServiceSettings) -> None:
+    """Wait for the database and its migrations: what an init container does before a new release starts."""
+    url, seconds = settings.database_url.get_secret_value(), settings.database_wait_seconds
+    database = await Database.open(url, application_name=f"{definition.name} wait", wait_seconds=seconds)
+    try:
+        await wait_for_migrations(database, definition, seconds)
+    finally:
+        await database.close()
+    _LOG.info("the database is ready for this release", name=definition.name)
+
+
+_ERRANDS: Mapping[str, Callable[[ServiceDefinition, ServiceSettings], Coroutine[Any, Any, object]]] = {
+    "migrate": migrate_service,
+    "wait": wait_for_head,
+}
 
 
 async def _fill(
