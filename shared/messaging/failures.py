@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from typing import Final
+from collections.abc import Coroutine
+from typing import Any, Final, TypeVar
 
 import asyncpg
 import httpx
@@ -13,6 +14,8 @@ from aiokafka.errors import KafkaError
 from shared.eventsourcing.log import NewerData, OutcomeUnknown, StoreFork
 from shared.messaging.checkpoints import LineageUnknown
 from shared.runtime.database import unavailable
+
+T = TypeVar("T")
 
 FIRST_PAUSE_SECONDS: Final = 0.2
 LONGEST_PAUSE_SECONDS: Final = 30.0
@@ -60,3 +63,17 @@ async def wait_for_event(event: asyncio.Event, seconds: float) -> bool:
     except TimeoutError:
         return False
     return True
+
+
+async def unless(stopping: asyncio.Event, work: Coroutine[Any, Any, T], *, grace: float = 0) -> T | None:
+    """Return what `work` returns, or None when it is not done `grace` seconds after `stopping` was set."""
+    answer, stop = asyncio.ensure_future(work), asyncio.ensure_future(stopping.wait())
+    try:
+        await asyncio.wait({answer, stop}, return_when=asyncio.FIRST_COMPLETED)
+        if grace and not answer.done():
+            await asyncio.wait({answer}, timeout=grace)
+        return answer.result() if answer.done() and not answer.cancelled() else None
+    finally:
+        for task in (answer, stop):
+            task.cancel()
+        await asyncio.gather(answer, stop, return_exceptions=True)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any, Final, TypeVar
+from typing import Final
 
 import structlog
 
 from shared.eventsourcing.log import StoreFork
 from shared.messaging.consumer import Consumer
-from shared.messaging.failures import Backoff, wait_for_event
+from shared.messaging.failures import Backoff, unless, wait_for_event
 from shared.messaging.lease import TTL_SECONDS, Lease
 from shared.messaging.pages import FeedPage
 from shared.runtime.failpoints import failpoint
@@ -24,7 +23,6 @@ ON CONFLICT (consumer, source) DO UPDATE
 SET position = excluded.position, hash = excluded.hash, heard_at = clock_timestamp()
 """
 
-T = TypeVar("T")
 _LOG = structlog.get_logger(__name__)
 
 
@@ -75,7 +73,7 @@ class FeedListener:
             row = await conn.fetchrow(_READ, consumer.name, source)
         after, digest = (row["position"], row["hash"]) if row else (0, b"")
         asked = consumer.feeds[source].page(after, digest, wait=self._wait)
-        page: FeedPage | None = await _unless(stopping, asked)
+        page: FeedPage | None = await unless(stopping, asked)
         if page is None or page.position == after:
             return
         held = await consumer.take(source, page.messages)
@@ -85,15 +83,3 @@ class FeedListener:
         failpoint("consumer.after_commit_before_offset")
         async with consumer.database.connection() as conn:
             await conn.execute(_SAVE, consumer.name, source, page.position, page.hash)
-
-
-async def _unless(stopping: asyncio.Event, asked: Coroutine[Any, Any, T]) -> T | None:
-    """Return the answer, or None when `stopping` came first."""
-    answer, stop = asyncio.ensure_future(asked), asyncio.ensure_future(stopping.wait())
-    try:
-        await asyncio.wait({answer, stop}, return_when=asyncio.FIRST_COMPLETED)
-        return answer.result() if answer.done() else None
-    finally:
-        for task in (answer, stop):
-            task.cancel()
-        await asyncio.gather(answer, stop, return_exceptions=True)

@@ -13,7 +13,7 @@ from shared.contracts.envelope import ForeignMessage
 from shared.eventsourcing.log import StoreFork
 from shared.messaging import parked
 from shared.messaging.consumer import Consumer
-from shared.messaging.failures import Backoff
+from shared.messaging.failures import Backoff, unless
 from shared.messaging.kafka import GroupReader, KafkaAccess, Record
 from shared.messaging.message import Message, Partition, demultiplex
 from shared.messaging.outbox import Place
@@ -65,7 +65,7 @@ class KafkaListener:
             self._held.clear()
             reason = "failure"
             try:
-                await reader.start()
+                await unless(stopping, reader.start())
                 reason = await self._follow(reader, stopping, backoff)
             except Exception as error:  # noqa: BLE001  a reader that raised is not to be trusted any more
                 _LOG.warning("kafka: new consumer", error=repr(error))

@@ -13,7 +13,7 @@ from shared.eventsourcing.log import StoreFork
 from shared.messaging import checkpoints, parked
 from shared.messaging.checkpoints import Checkpoint
 from shared.messaging.consumer import Consumer
-from shared.messaging.failures import wait_for_event
+from shared.messaging.failures import unless, wait_for_event
 from shared.messaging.message import Partition
 from shared.messaging.outbox import Place
 from shared.messaging.pages import FeedHead
@@ -93,7 +93,7 @@ class Progress:
     async def _watch(self, source: str, stopping: asyncio.Event) -> None:
         while not stopping.is_set():
             try:
-                await self.poll_once(source)
+                await unless(stopping, self.poll_once(source), grace=1)
             except StoreFork as fork:
                 self._consumer.measures.stopped(source, "fork").set(1)
                 _LOG.error("a source tells another story: reconcile", source=source, fork=str(fork))

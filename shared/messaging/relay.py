@@ -11,7 +11,7 @@ import structlog
 from shared.contracts.envelope import ForeignMessage
 from shared.eventsourcing.event_store import EventStore
 from shared.eventsourcing.log import NewerData, StoreFork
-from shared.messaging.failures import Backoff, deterministic, wait_for_event
+from shared.messaging.failures import Backoff, deterministic, unless, wait_for_event
 from shared.messaging.kafka import KafkaAccess, KafkaSender, Record, tails
 from shared.messaging.lease import Lease, LeaseLost
 from shared.messaging.measures import Measures
@@ -26,6 +26,7 @@ BUSY_SECONDS: Final = 0.01
 IDLE_SECONDS: Final = 0.1
 IDLE_AFTER_SECONDS: Final = 1.0
 REFUSED_SECONDS: Final = 5.0
+GRACE_SECONDS: Final = 5.0  # for the round in hand when the process is to stop and the broker is away
 
 _CHECKPOINT: Final = "SELECT position FROM work.relay_checkpoint WHERE name = $1"
 _SAVE: Final = """
@@ -78,7 +79,7 @@ class Relay:
             while not stopping.is_set():
                 try:
                     if await self._lease.hold():
-                        await self._lead(stopping, backoff)
+                        await unless(stopping, self._lead(stopping, backoff), grace=GRACE_SECONDS)
                     else:
                         await wait_for_event(stopping, 1.0)
                 except LeaseLost as lost:
