@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from services.catalog.domain.facts import Party
 from services.catalog.domain.service import events
 from shared.contracts import catalog as contracts
@@ -15,12 +17,11 @@ TOPIC = contracts.ServiceFact.TOPIC
 def publish(recorded: Recorded) -> Contract:
     """Return the public form of an event that `PUBLISHER` names."""
     event = recorded.event
+    about = _about(recorded)
     match event:
         case events.ServiceRegistered():
             return contracts.ServiceRegistered(
-                occurred_at=event.occurred_at,
-                historic=event.historic,
-                service_id=recorded.stream_id,
+                **about,
                 name=event.name,
                 phase=event.phase,
                 kind=event.facts.kind,
@@ -31,31 +32,33 @@ def publish(recorded: Recorded) -> Contract:
             )
         case events.PhaseChanged():
             return contracts.ServicePhaseChanged(
-                occurred_at=event.occurred_at,
-                historic=event.historic,
-                service_id=recorded.stream_id,
+                **about,
                 phase=event.phase,
                 was=event.was,
             )
         case events.OwnersAssigned():
             return contracts.ServiceOwnerChanged(
-                occurred_at=event.occurred_at,
-                historic=event.historic,
-                service_id=recorded.stream_id,
+                **about,
                 business_owner=_public(event.owners.business_owner),
                 service_owner=_public(event.owners.service_owner),
             )
         case events.FactsRevised():
             return contracts.ServiceUpdated(
-                occurred_at=event.occurred_at,
-                historic=event.historic,
-                service_id=recorded.stream_id,
+                **about,
                 name=event.name,
                 kind=event.facts.kind,
                 criticality=event.facts.criticality,
             )
         case _:
             raise TypeError(f"{type(event).__name__} is not public")
+
+
+def _about(recorded: Recorded) -> dict[str, Any]:
+    return {
+        "occurred_at": recorded.occurred_at,
+        "historic": recorded.event.historic,
+        "service_id": recorded.stream_id,
+    }
 
 
 def _public(party: Party | None) -> str | None:

@@ -1,4 +1,4 @@
-"""What the catalog hears: public contract -> own command; facts are recorded, never refused."""
+"""What the catalog hears: public contract -> own command, which records the fact."""
 
 from __future__ import annotations
 
@@ -68,8 +68,14 @@ def hear_sla(heard: Heard) -> Sequence[Unit]:
                 historic=said.historic,
             )
             return _unit(heard, AGREEMENT, said.agreement_id, command)
+        case _:
+            return _hear_breach(heard)
+
+
+def _hear_breach(heard: Heard) -> Sequence[Unit]:
+    match heard.contract:
         case sla.SlaBreached() as said:
-            command = breach.NoteBreach(
+            command: Any = breach.NoteBreach(
                 agreement_id=said.agreement_id,
                 clock_id=said.clock_id,
                 target=said.target,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, time
+from typing import Any
 
 from services.demand.domain.concept import events
 from shared.contracts import demand as contracts
@@ -16,12 +17,11 @@ TOPIC = contracts.ProjectFact.TOPIC
 def publish(recorded: Recorded) -> Contract:
     """Return the public form of an event that `PUBLISHER` names."""
     event = recorded.event
+    about = _about(recorded)
     match event:
         case events.ConceptSubmitted():
             return contracts.ConceptSubmitted(
-                occurred_at=event.occurred_at,
-                historic=event.historic,
-                project_id=recorded.stream_id,
+                **about,
                 number=event.number,
                 title=event.proposal.title,
                 designation=event.proposal.designation or "",
@@ -32,9 +32,7 @@ def publish(recorded: Recorded) -> Contract:
             )
         case events.ConceptQualified():
             return contracts.ConceptQualified(
-                occurred_at=event.occurred_at,
-                historic=event.historic,
-                project_id=recorded.stream_id,
+                **about,
                 number=event.number,
                 revision=event.revision,
             )
@@ -42,28 +40,31 @@ def publish(recorded: Recorded) -> Contract:
             return _approved(recorded, event)
         case events.ConceptDeclined():
             return contracts.ProjectDeclined(
-                occurred_at=event.occurred_at,
-                historic=event.historic,
-                project_id=recorded.stream_id,
+                **about,
                 reason=event.reason,
             )
         case events.ConceptDeferred():
             return contracts.ProjectDeferred(
-                occurred_at=event.occurred_at,
-                historic=event.historic,
-                project_id=recorded.stream_id,
+                **about,
                 until=datetime.combine(event.until, time(), UTC),
             )
         case _:
             raise TypeError(f"{type(event).__name__} is not public")
 
 
+def _about(recorded: Recorded) -> dict[str, Any]:
+    return {
+        "occurred_at": recorded.occurred_at,
+        "historic": recorded.event.historic,
+        "project_id": recorded.stream_id,
+    }
+
+
 def _approved(recorded: Recorded, event: events.ConceptApproved) -> contracts.ProjectApproved:
     proposal = event.proposal
+    about = _about(recorded)
     return contracts.ProjectApproved(
-        occurred_at=event.occurred_at,
-        historic=event.historic,
-        project_id=recorded.stream_id,
+        **about,
         number=event.number,
         title=proposal.title,
         description=proposal.facts.description_and_benefit,

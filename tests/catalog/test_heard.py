@@ -1,4 +1,4 @@
-"""What the catalog notes of agreements and breaches: once each, in any order, never refused."""
+"""What the catalog notes of agreements and breaches: once each, never refused."""
 
 from __future__ import annotations
 

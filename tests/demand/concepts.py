@@ -1,4 +1,4 @@
-"""A concept on its way, for tests: the proposal, the board, the commands and what follows from them."""
+"""A concept on its way, for tests: the board, the commands, what follows from them."""
 
 from __future__ import annotations
 

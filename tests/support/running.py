@@ -1,4 +1,4 @@
-"""A service as it runs, behind its real gate and on real PostgreSQL, with people who hold tokens."""
+"""A service as it runs, behind its gate, on real PostgreSQL, for people with tokens."""
 
 from __future__ import annotations
 

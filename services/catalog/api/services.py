@@ -1,4 +1,4 @@
-"""Reads services: the portfolio, one entry with its gaps and health, its history, the search by name."""
+"""Reads services: the portfolio, an entry with gaps and health, its history, the search."""
 
 from __future__ import annotations
 

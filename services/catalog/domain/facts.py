@@ -1,4 +1,4 @@
-"""What a catalog entry says about a service: the sixteen rows of MOF's sample entry and more."""
+"""What an entry says of a service: the sixteen rows of MOF's sample entry, and more."""
 
 from __future__ import annotations
 

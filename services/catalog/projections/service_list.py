@@ -1,4 +1,4 @@
-"""Which services are there, in which phase, whose are they: the portfolio, and the search by name."""
+"""Which services are there, in which phase and whose: the portfolio and its search."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Concepts: written down, revised, handed in, screened, delivered, closed; and how to read them."""
+"""Concepts: how to write, revise, hand in, screen, deliver, close and read them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a project is worth: net present value, internal rate of return, payback, return on investment."""
+"""What a project is worth: present value, rate of return, payback, return on investment."""
 
 from __future__ import annotations
 

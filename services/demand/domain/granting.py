@@ -1,4 +1,4 @@
-"""What must hold before a board's decision counts: its members, four eyes, a quorum, its authority."""
+"""What a board's decision needs to count: members, four eyes, a quorum, authority."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rules of a service's life: who may name it, what opens it to users, what lets it end."""
+"""The rules of a service's life: its name, what opens it to users, what lets it end."""
 
 from __future__ import annotations
 

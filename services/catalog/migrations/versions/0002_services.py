@@ -9,6 +9,13 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
+    _create_list()
+    _create_page()
+    _create_projects()
+    _create_health()
+
+
+def _create_list() -> None:
     op.create_table(
         "service_list_v1",
         sa.Column("service_id", sa.Uuid, primary_key=True),
@@ -26,6 +33,9 @@ def upgrade() -> None:
         schema="read",
     )
     op.create_index("service_list_v1_name_key", "service_list_v1", ["name_key"], schema="read")
+
+
+def _create_page() -> None:
     op.create_table(
         "service_page_v1",
         sa.Column("service_id", sa.Uuid, primary_key=True),
@@ -39,6 +49,9 @@ def upgrade() -> None:
         sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
         schema="read",
     )
+
+
+def _create_projects() -> None:
     op.create_table(
         "service_projects_v1",
         sa.Column("service_id", sa.Uuid, primary_key=True),
@@ -54,6 +67,9 @@ def upgrade() -> None:
         sa.Column("approved_at", sa.DateTime(timezone=True), nullable=False),
         schema="read",
     )
+
+
+def _create_health() -> None:
     op.create_table(
         "service_agreements_v1",
         sa.Column("agreement_id", sa.Uuid, primary_key=True),

@@ -1,4 +1,4 @@
-"""The rules of a concept: complete before it is handed in, granted by a board, owned once approved."""
+"""The rules of a concept: complete when handed in, granted by a board, then owned."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rules of the ledger: every fact counts once, in its own month, whatever order facts come in."""
+"""The rules of the ledger: a fact counts once, in its own month, whenever it comes."""
 
 from __future__ import annotations
 

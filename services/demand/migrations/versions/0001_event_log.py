@@ -1,4 +1,4 @@
-"""The log, its read model register and the messaging tables: the kernel's schema, version 1."""
+"""The kernel's schema, version 1: the log, its register of read models, messaging."""
 
 from shared.eventsourcing.migrating import run_script
 from shared.eventsourcing.schema import kernel_sql, work_sql

@@ -1,4 +1,4 @@
-"""Concepts and boards as lists, the demand counters, and the numbers that concepts are called by."""
+"""Concepts and their numbers, advisory boards, and the counters of demand."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -9,6 +9,11 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
+    _create_concepts()
+    _create_boards_and_demand()
+
+
+def _create_concepts() -> None:
     op.execute("CREATE SEQUENCE log.concept_number")
     op.create_table(
         "concept_list_v1",
@@ -30,6 +35,9 @@ def upgrade() -> None:
         schema="read",
     )
     op.create_index("concept_list_v1_phase", "concept_list_v1", ["phase", "concept_id"], schema="read")
+
+
+def _create_boards_and_demand() -> None:
     op.create_table(
         "board_list_v1",
         sa.Column("board_id", sa.Uuid, primary_key=True),
