@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, assert_never
 
 from services.sla.domain.agreement import events as agreement
 from services.sla.domain.record import events as record
@@ -16,16 +16,36 @@ CLOCKS = contracts.ClockFact.TOPIC
 AGREEMENTS = contracts.AgreementFact.TOPIC
 
 
+_ClockEvent = (
+    record.ClockAttached
+    | record.ThresholdReached
+    | record.ClockMet
+    | record.ClockCancelled
+    | record.ClockBreached
+    | record.BreachWithdrawn
+)
+_AgreementEvent = (
+    agreement.AgreementSigned
+    | agreement.AgreementInForce
+    | agreement.AgreementSuperseded
+    | agreement.AgreementTerminated
+)
+_CLOCK_EVENTS = _ClockEvent.__args__
+_AGREEMENT_EVENTS = _AgreementEvent.__args__
+
+
 def publish(recorded: Recorded) -> Contract:
     """Return the public form of a stored event; raises `LookupError` for one that is not public."""
     event = recorded.event
     if isinstance(event, _CLOCK_EVENTS):
         return _clock(recorded, event)
-    return _agreement(recorded, event)
+    if isinstance(event, _AGREEMENT_EVENTS):
+        return _agreement(recorded, event)
+    raise LookupError(f"{type(event).__name__} is not public")
 
 
-def _clock(recorded: Recorded, event: Any) -> Contract:
-    told = {
+def _clock(recorded: Recorded, event: _ClockEvent) -> Contract:
+    told: dict[str, Any] = {
         "record_id": recorded.stream_id,
         "clock_id": event.clock_id,
         "record": event.record,
@@ -54,11 +74,11 @@ def _clock(recorded: Recorded, event: Any) -> Contract:
         case record.BreachWithdrawn():
             return contracts.SlaBreachWithdrawn(**told, reason=event.reason)
         case _:
-            raise LookupError(f"{type(event).__name__} is not public")
+            assert_never(event)
 
 
-def _agreement(recorded: Recorded, event: Any) -> Contract:
-    told = {
+def _agreement(recorded: Recorded, event: _AgreementEvent) -> Contract:
+    told: dict[str, Any] = {
         "agreement_id": recorded.stream_id,
         "version": event.version,
         "occurred_at": event.occurred_at,
@@ -70,11 +90,16 @@ def _agreement(recorded: Recorded, event: Any) -> Contract:
         case agreement.AgreementInForce():
             return contracts.AgreementInForce(**told, **_terms(event.terms))
         case agreement.AgreementSuperseded():
-            return contracts.AgreementSuperseded(**told, superseded_by=event.superseded_by)
+            return contracts.AgreementSuperseded(
+                **told,
+                superseded_by=event.superseded_by,
+                by_version=event.by_version,
+                ends_at=event.ends_at,
+            )
         case agreement.AgreementTerminated():
             return contracts.AgreementTerminated(**told, ends_at=event.ends_at, reason=event.reason)
         case _:
-            raise LookupError(f"{type(event).__name__} is not public")
+            assert_never(event)
 
 
 def _terms(terms: Terms) -> dict[str, Any]:
@@ -86,21 +111,6 @@ def _terms(terms: Terms) -> dict[str, Any]:
         "in_force_until": terms.in_force_until,
     }
 
-
-_CLOCK_EVENTS = (
-    record.ClockAttached,
-    record.ThresholdReached,
-    record.ClockMet,
-    record.ClockCancelled,
-    record.ClockBreached,
-    record.BreachWithdrawn,
-)
-_AGREEMENT_EVENTS = (
-    agreement.AgreementSigned,
-    agreement.AgreementInForce,
-    agreement.AgreementSuperseded,
-    agreement.AgreementTerminated,
-)
 
 PUBLISHER = Publisher(
     source="/sla",

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from services.sla.app import definition
+from shared.runtime.provisioning import ServiceDatabases
 from tests.support.real import FreshDatabases
 from tests.support.running import RunningService, migrated, running
 
@@ -21,8 +22,13 @@ SAMPLE = Path(__file__).parents[2] / "examples" / "woodgrove" / "sla.json"
 
 
 @pytest.fixture
-async def sla(fresh_databases: FreshDatabases, tmp_path: Path) -> AsyncIterator[RunningService]:
-    databases = await fresh_databases("sla", PREPARE)
+async def databases(fresh_databases: FreshDatabases) -> ServiceDatabases:
+    made: ServiceDatabases = await fresh_databases("sla", PREPARE)
+    return made
+
+
+@pytest.fixture
+async def sla(databases: ServiceDatabases, tmp_path: Path) -> AsyncIterator[RunningService]:
     async with running(DEFINITION, databases, tmp_path, NOW) as service:
         yield service
 

@@ -1,4 +1,4 @@
-"""Intake's messages as sla's consumer hands them over, and the poller with a source under control."""
+"""Intake's messages as sla's consumer gets them, and timers fired by hand."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ class Timers:
             context.store,
             DUE,
             progress=self.source,
-            issue=Checks(context.database, context.clock).issue,
+            issue=Checks(context.database, context.store, context.clock).issue,
             lease=self._lease,
         )
 

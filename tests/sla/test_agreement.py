@@ -1,4 +1,4 @@
-"""Agreements and calendars, told as given, when, then; and which agreement covers a record."""
+"""Agreements as given, when, then; and which agreement covers a record."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""sla over HTTP on real PostgreSQL: calendars tried and published, the sample agreement entered."""
+"""sla over HTTP: calendars tried and published, the sample agreement entered."""
 
 from __future__ import annotations
 

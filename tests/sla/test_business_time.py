@@ -1,4 +1,4 @@
-"""Business time: properties against a brute-force oracle, daylight saving, nights and exceptions."""
+"""Business time: properties, a brute-force oracle, clock changes, nights, exceptions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A clock worked out from facts: pauses, stops, reopening, reclassification, thresholds, explanation."""
+"""A clock worked out from facts: pauses, stops, reopening, changes, explanation."""
 
 from __future__ import annotations
 

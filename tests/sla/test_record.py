@@ -1,4 +1,4 @@
-"""A record's clocks, told as given, when, then: each thing once, at its own time, never invented."""
+"""A record's clocks as given, when, then: each thing once, at its own time."""
 
 from __future__ import annotations
 
@@ -93,11 +93,12 @@ def test_a_fact_about_a_record_never_heard_of_is_taken_all_the_same() -> None:
 
 def test_the_first_check_attaches_what_is_promised() -> None:
     next_at = MONDAY + minutes(60)
-    specify(RECORD).given(heard(OPENED, 1)).when(check(1)).then(ATTACHED, checked(1, MONDAY, next_at))
+    specify(RECORD).given(heard(OPENED, 1)).when(check(1)).then(ATTACHED, checked(2, MONDAY, next_at))
 
 
 def test_a_repeated_check_decides_to_nothing() -> None:
     specify(RECORD).given(heard(OPENED, 1)).when(check(1), check(1)).then_nothing()
+    specify(RECORD).given(heard(OPENED, 1)).when(check(1), check(2)).then_nothing()
 
 
 def test_a_check_that_was_overtaken_by_a_fact_leaves_it_to_the_next_check() -> None:
@@ -113,15 +114,16 @@ def test_a_record_that_no_agreement_covers_is_told_so_once() -> None:
 
 
 def test_each_threshold_is_told_once_at_its_own_instant() -> None:
-    after_half = specify(RECORD).given(heard(OPENED, 1)).when(check(1), check(1, MONDAY + minutes(60)))
+    after_half = specify(RECORD).given(heard(OPENED, 1)).when(check(1), check(2, MONDAY + minutes(60)))
     at = MONDAY + minutes(60)
-    after_half.then(reached(50, 60), checked(1, at, MONDAY + minutes(90), now=at))
-    after_half.when(check(1, at)).then_nothing()
+    after_half.then(reached(50, 60), checked(3, at, MONDAY + minutes(90), now=at))
+    after_half.when(check(2, at)).then_nothing()
+    after_half.when(check(3, at)).then_nothing()
 
 
 def test_a_breach_is_told_at_the_due_instant_when_it_is_detected_late() -> None:
     late = MONDAY + minutes(500)
-    told = specify(RECORD).given(heard(OPENED, 1)).when(check(1), check(1, late)).events()
+    told = specify(RECORD).given(heard(OPENED, 1)).when(check(1), check(2, late)).events()
     (breach,) = [event for event in told if isinstance(event, events.ClockBreached)]
     assert breach == events.ClockBreached(
         **IDENTITY, due_at=DUE, detected_at=late, elapsed_seconds=7200, occurred_at=DUE
@@ -136,23 +138,23 @@ def test_a_check_because_of_a_fact_knows_nothing_after_that_fact() -> None:
 
 def test_a_record_done_in_time_is_met() -> None:
     done = fact("fulfilled", 45)
-    told = specify(RECORD).given(heard(OPENED, 1)).when(check(1), record(done), check(2)).events()
+    told = specify(RECORD).given(heard(OPENED, 1)).when(check(1), record(done), check(3)).events()
     assert told == [
         events.ClockMet(**IDENTITY, late=False, elapsed_seconds=2700, occurred_at=done.occurred_at),
-        checked(2, done.occurred_at, None),
+        checked(4, done.occurred_at, None),
     ]
 
 
 def test_a_record_done_late_is_breached_and_met_late() -> None:
     done = fact("fulfilled", 150)
-    told = specify(RECORD).given(heard(OPENED, 1)).when(check(1), record(done), check(2)).events()
+    told = specify(RECORD).given(heard(OPENED, 1)).when(check(1), record(done), check(3)).events()
     assert kinds(told) == [*["ThresholdReached"] * 4, "ClockBreached", "ClockMet", "RecordChecked"]
     assert told[-2].late
 
 
 def test_a_hold_for_the_requester_is_told_with_no_deadline_left() -> None:
     held = fact("held", 30, reason="requester")
-    told = specify(RECORD).given(heard(OPENED, 1)).when(check(1), record(held), check(2)).events()
+    told = specify(RECORD).given(heard(OPENED, 1)).when(check(1), record(held), check(3)).events()
     assert told == [
         events.ClockRescheduled(
             clock_id=CLOCK_ID,
@@ -162,7 +164,7 @@ def test_a_hold_for_the_requester_is_told_with_no_deadline_left() -> None:
             occurred_at=held.occurred_at,
             historic=False,
         ),
-        checked(2, held.occurred_at, None),
+        checked(4, held.occurred_at, None),
     ]
 
 
@@ -172,7 +174,7 @@ def test_a_fact_that_comes_late_withdraws_the_breach() -> None:
     told = (
         specify(RECORD)
         .given(heard(OPENED, 1))
-        .when(check(1), check(1, late), record(done), check(2))
+        .when(check(1), check(2, late), record(done), check(4))
         .events()
     )
     assert told[0] == events.BreachWithdrawn(**IDENTITY, reason=CORRECTED, occurred_at=late)
@@ -184,7 +186,7 @@ def test_a_check_of_an_earlier_fact_does_not_unsay_a_breach() -> None:
     told = (
         specify(RECORD)
         .given(heard(OPENED, 1))
-        .when(check(1), check(1, MONDAY + minutes(500)), record(contact), check(2))
+        .when(check(1), check(2, MONDAY + minutes(500)), record(contact), check(4))
         .events()
     )
     assert kinds(told) == ["RecordChecked"]
@@ -196,7 +198,7 @@ def test_a_complete_outage_cancels_the_first_clock_and_starts_the_second() -> No
     told = (
         specify(RECORD)
         .given(heard(OPENED, 1))
-        .when(check(1, targets=both), record(worse), check(2, targets=both))
+        .when(check(1, targets=both), record(worse), check(3, targets=both))
         .events()
     )
     assert kinds(told) == ["ClockCancelled", "ClockAttached", "RecordChecked"]
@@ -206,7 +208,7 @@ def test_a_complete_outage_cancels_the_first_clock_and_starts_the_second() -> No
 def test_clocks_of_an_agreement_that_no_longer_covers_the_record_are_cancelled() -> None:
     moved = fact("triaged", 20, service="Telephony")
     told = (
-        specify(RECORD).given(heard(OPENED, 1)).when(check(1), record(moved), check(2, targets=())).events()
+        specify(RECORD).given(heard(OPENED, 1)).when(check(1), record(moved), check(3, targets=())).events()
     )
     assert (kinds(told), told[0].reason) == (["ClockCancelled", "RecordChecked"], NO_LONGER_PROMISED)
 
@@ -227,8 +229,8 @@ def test_several_targets_run_side_by_side() -> None:
 
 
 def test_a_threshold_under_a_new_version_of_the_target_is_told_again() -> None:
-    given = specify(RECORD).given(heard(OPENED, 1)).when(check(1), check(1, MONDAY + minutes(60)))
-    first = check(1, MONDAY + minutes(61))
+    given = specify(RECORD).given(heard(OPENED, 1)).when(check(1), check(2, MONDAY + minutes(60)))
+    first = check(3, MONDAY + minutes(61))
     (promise,) = first.promises
     told = given.when(replace(first, promises=(replace(promise, version=2),))).events()
     assert [(e.threshold, e.target_version) for e in told if isinstance(e, events.ThresholdReached)] == [

@@ -1,4 +1,4 @@
-"""From a message of intake to clocks and breaches, through the due rows, on real PostgreSQL."""
+"""From a message of intake to clocks and breaches, on real PostgreSQL."""
 
 from __future__ import annotations
 
@@ -25,8 +25,10 @@ def minutes(number: float) -> timedelta:
 
 
 @pytest.fixture
-def timers(woodgrove: RunningService) -> Timers:
-    return Timers(woodgrove)
+async def timers(woodgrove: RunningService) -> Timers:
+    found = Timers(woodgrove)
+    await found.fire_all()  # the new agreement's look at what was uncovered
+    return found
 
 
 async def told(service: RunningService) -> list[Contract]:
@@ -140,6 +142,25 @@ async def test_a_record_that_no_agreement_covers_is_listed(woodgrove: RunningSer
     assert (listed["record_id"], listed["service"]) == (str(request_id), "Telephony")
     assert (await woodgrove.get(f"/v1/records/{request_id}"))["clocks"] == []
     assert await told(woodgrove) == []
+
+
+async def test_an_agreement_that_comes_into_force_later_covers_what_was_uncovered(
+    sla: RunningService, sample: list[dict[str, Any]]
+) -> None:
+    timers = Timers(sla)
+    before = [(uuid7(), {}) for _ in range(3)] + [(uuid7(), ELSEWHERE)]
+    for request_id, changes in before:
+        await sla.append(units(request_id, submission(request_id, **changes)))
+    await timers.fire_all()
+    assert len((await sla.get("/v1/records/uncovered"))["items"]) == 4
+    for post in sample:
+        await sla.post(post["path"], post["body"])
+    await timers.fire_all()
+    (left,) = (await sla.get("/v1/records/uncovered"))["items"]
+    assert left["service"] == "Telephony"
+    for request_id, _ in before[:3]:
+        assert len((await sla.get("/v1/clocks", record_id=str(request_id)))["items"]) == 2
+    assert await timers.fire() == 0
 
 
 async def test_the_same_message_twice_is_one_fact(woodgrove: RunningService, timers: Timers) -> None:

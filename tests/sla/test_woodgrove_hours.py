@@ -1,4 +1,4 @@
-"""Woodgrove Bank's agreed hours: the figures computed for 2026, and the season of other years."""
+"""Woodgrove Bank's agreed hours in 2026, and the season of other years."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Woodgrove Bank's support hours as its sample SLA states them, with the Federal Reserve's holidays."""
+"""Woodgrove Bank's support hours, with the Federal Reserve's holidays."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From the facts heard of a record to the stretches in which a target's clock ran or paused."""
+"""From a record's facts to the stretches in which a target's clock ran or paused."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from services.sla.domain.agreement.commands import (
+    ApplyCoverage,
     DraftAgreement,
     PutInForce,
     SignAgreement,
@@ -23,6 +24,7 @@ PERMISSIONS: Mapping[type, frozenset[str]] = {
     SignAgreement: _MAKERS | {"business_customer", "service_owner", "it_manager", "it_executive_officer"},
     PutInForce: _MAKERS,
     TerminateAgreement: _MAKERS,
+    ApplyCoverage: _SYSTEM,
     RecordFact: _SYSTEM,
     CheckRecord: _SYSTEM,
 }

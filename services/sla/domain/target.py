@@ -1,4 +1,4 @@
-"""A time target as an agreement states it: when its clock starts, stops, and how long it may take."""
+"""A time target: when its clock starts and stops, and how long that may take."""
 
 from __future__ import annotations
 

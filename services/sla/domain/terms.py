@@ -1,4 +1,4 @@
-"""What an agreement says: its parties, what it covers, its time targets and its other sections."""
+"""What an agreement says: parties, coverage, time targets and other sections."""
 
 from __future__ import annotations
 

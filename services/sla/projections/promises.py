@@ -1,4 +1,4 @@
-"""What is promised for a record: agreements and calendars looked up in pages, kept by version."""
+"""What is promised for records: agreements and calendars, looked up in pages."""
 
 from __future__ import annotations
 

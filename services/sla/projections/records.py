@@ -9,6 +9,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
+from services.sla.domain.coverage import Cover
 from services.sla.domain.record.events import FactRecorded, RecordChecked
 from shared.eventsourcing.log import Recorded
 from shared.eventsourcing.projection import Changes, ReadModel
@@ -23,7 +24,7 @@ TABLE = sa.Table(
     sa.Column("service", sa.Text, nullable=False),
     sa.Column("customer", sa.Text, nullable=False),
     sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False),
-    sa.Column("facts", sa.Integer, nullable=False),
+    sa.Column("seq", sa.Integer, nullable=False),
     sa.Column("historic", sa.Boolean, nullable=False),
     sa.Column("covered", sa.Boolean),
     sa.Index("records_v1_covered_opened_at", "covered", "opened_at", "record_id"),
@@ -42,16 +43,16 @@ def _fold(events: Sequence[Recorded], changes: Changes) -> None:
                     record=event.record,
                     **{column: event.attributes.get(name, "") for column, name in _TOLD.items()},
                     opened_at=event.occurred_at,
-                    facts=1,
+                    seq=1,
                     historic=event.historic,
                     covered=None,
                 )
             case FactRecorded():
                 told = {c: event.attributes[name] for c, name in _TOLD.items() if name in event.attributes}
                 opening = {"opened_at": event.occurred_at} if event.kind in _OPENING else {}
-                changes.set(recorded.stream_id, facts=event.seq, **told, **opening)
+                changes.set(recorded.stream_id, seq=event.seq, **told, **opening)
             case RecordChecked():
-                changes.set(recorded.stream_id, covered=event.covered)
+                changes.set(recorded.stream_id, seq=event.seq, covered=event.covered)
 
 
 RECORDS = ReadModel(name="records", version=1, table=TABLE, follows=(FactRecorded, RecordChecked), fold=_fold)
@@ -61,6 +62,20 @@ async def records_of(database: Database, record_ids: Sequence[UUID]) -> Mapping[
     """Return the rows of these records by id, with one statement."""
     rows = await database.rows(sa.select(TABLE).where(TABLE.c.record_id.in_(record_ids)))
     return {row["record_id"]: row for row in rows}
+
+
+async def coverable(database: Database, cover: Cover, after: UUID | None, limit: int) -> list[Any]:
+    """Return records without an SLA that this cover includes, in the order of their ids."""
+    statement = sa.select(TABLE).where(TABLE.c.covered.is_(False), TABLE.c.opened_at >= cover.starts_at)
+    if cover.ends_at is not None:
+        statement = statement.where(TABLE.c.opened_at < cover.ends_at)
+    if cover.services:
+        statement = statement.where(TABLE.c.service.in_(sorted(cover.services)))
+    if cover.customers:
+        statement = statement.where(TABLE.c.customer.in_(sorted(cover.customers)))
+    if after is not None:
+        statement = statement.where(TABLE.c.record_id > after)
+    return await database.rows(statement.order_by(TABLE.c.record_id).limit(limit))
 
 
 async def uncovered(database: Database, limit: int, after: tuple[datetime, UUID] | None) -> list[Any]:

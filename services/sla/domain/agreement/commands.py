@@ -49,4 +49,17 @@ class TerminateAgreement:
     decided_at: datetime
 
 
-Command = DraftAgreement | SignAgreement | PutInForce | TerminateAgreement
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApplyCoverage:
+    """Note that uncovered records up to `after`, in the order of their ids, have been looked at.
+
+    `seq` is the agreement's last step of this kind: a repeat changes nothing. `done`: there were no more.
+    """
+
+    seq: int
+    after: UUID | None
+    done: bool
+    applied_at: datetime
+
+
+Command = DraftAgreement | SignAgreement | PutInForce | TerminateAgreement | ApplyCoverage

@@ -1,4 +1,4 @@
-"""An agreement's rules: both parties sign, versions follow each other, history is not rewritten."""
+"""An agreement's rules: both parties sign, versions follow, nothing is rewritten."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import assert_never
+from uuid import UUID
 
 from services.sla.domain.agreement import commands, events
 from services.sla.domain.terms import Party, Terms, faults
@@ -48,6 +49,9 @@ class NotInForce(Rejected):
     """Only what is in force can end."""
 
 
+NOBODY: frozenset[Party] = frozenset()
+
+
 class Stage(StrEnum):
     """How far the newest version has come."""
 
@@ -67,6 +71,9 @@ class Agreement:
     signatures: frozenset[Party] = frozenset()
     in_force: int | None = None
     in_force_terms: Terms | None = None
+    seq: int = 1
+    coverage_seq: int = 0
+    covered_after: UUID | None = None
 
 
 def decide(command: commands.Command, state: Agreement | None) -> Sequence[events.Event]:
@@ -80,17 +87,23 @@ def decide(command: commands.Command, state: Agreement | None) -> Sequence[event
             return _put_in_force(command, _known(state))
         case commands.TerminateAgreement():
             return _terminate(command, _known(state))
+        case commands.ApplyCoverage():
+            return _apply(command, _known(state))
         case _:
             assert_never(command)
 
 
 def evolve(state: Agreement | None, event: events.Event) -> Agreement:
-    """Fold one event into what is known."""
+    """Fold one event into what is known; `seq` counts the stream's events."""
+    return replace(_evolve(state, event), seq=1 if state is None else state.seq + 1)
+
+
+def _evolve(state: Agreement | None, event: events.Event) -> Agreement:
     if isinstance(event, events.AgreementDrafted):
         drafted = Agreement(version=event.version, terms=event.terms, stage=Stage.DRAFT)
         if state is None:
             return drafted
-        return replace(drafted, in_force=state.in_force, in_force_terms=state.in_force_terms)
+        return replace(state, version=event.version, terms=event.terms, stage=Stage.DRAFT, signatures=NOBODY)
     known = _known(state)
     match event:
         case events.AgreementPartySigned():
@@ -98,7 +111,16 @@ def evolve(state: Agreement | None, event: events.Event) -> Agreement:
         case events.AgreementSigned():
             return replace(known, stage=Stage.SIGNED)
         case events.AgreementInForce():
-            return replace(known, stage=Stage.IN_FORCE, in_force=event.version, in_force_terms=event.terms)
+            return replace(
+                known,
+                stage=Stage.IN_FORCE,
+                in_force=event.version,
+                in_force_terms=event.terms,
+                coverage_seq=known.seq + 1,
+                covered_after=None,
+            )
+        case events.CoverageApplied():
+            return replace(known, coverage_seq=known.seq + 1, covered_after=event.after)
         case events.AgreementSuperseded():
             return known
         case events.AgreementTerminated():
@@ -188,6 +210,16 @@ def _terminate(command: commands.TerminateAgreement, state: Agreement) -> list[e
             ends_at=command.ends_at,
             reason=command.reason,
             occurred_at=command.decided_at,
+        )
+    ]
+
+
+def _apply(command: commands.ApplyCoverage, state: Agreement) -> list[events.Event]:
+    if state.in_force is None or command.seq != state.coverage_seq:
+        return []
+    return [
+        events.CoverageApplied(
+            version=state.in_force, after=command.after, done=command.done, occurred_at=command.applied_at
         )
     ]
 

@@ -73,6 +73,17 @@ class AgreementTerminated:
     historic: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoverageApplied:
+    """Records that were uncovered when it came into force have been looked at, up to the id `after`."""
+
+    version: int
+    after: UUID | None
+    done: bool
+    occurred_at: datetime
+    historic: bool = False
+
+
 Event = (
     AgreementDrafted
     | AgreementPartySigned
@@ -80,4 +91,5 @@ Event = (
     | AgreementInForce
     | AgreementSuperseded
     | AgreementTerminated
+    | CoverageApplied
 )

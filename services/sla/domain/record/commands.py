@@ -44,7 +44,7 @@ class Promise:
 class CheckRecord:
     """Look at a record's clocks as of `as_of`, or of its latest fact when None.
 
-    `promises` were looked up when `seq` facts were known; had another come since, the check is for nothing.
+    `promises` were looked up when the record stood at `seq`: had anything come since, nothing follows.
     `now` is the time of the check itself, for the record.
     """
 

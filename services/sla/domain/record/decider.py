@@ -1,4 +1,4 @@
-"""A record's rules: facts are taken as they come, and a check tells what its clocks have done."""
+"""A record's rules: facts are taken as they come, checks tell what clocks have done."""
 
 from __future__ import annotations
 
@@ -40,6 +40,7 @@ class Record:
     historic: bool = False
     facts: tuple[Fact, ...] = ()
     clocks: Mapping[UUID, Clock] = field(default_factory=dict)
+    seq: int = 0
     checked: events.RecordChecked | None = None
 
 
@@ -69,7 +70,7 @@ def evolve(state: Record, event: events.Event) -> Record:
         case events.FactRecorded():
             return _with_fact(state, event)
         case events.RecordChecked():
-            return replace(state, checked=event)
+            return replace(state, seq=event.seq, checked=event)
         case events.ClockAttached():
             clock = Clock(
                 clock_id=event.clock_id,
@@ -111,7 +112,7 @@ def _take(command: commands.RecordFact, state: Record) -> list[events.Event]:
             key=command.key,
             kind=command.kind,
             record=command.record,
-            seq=len(state.facts) + 1,
+            seq=state.seq + 1,
             attributes=dict(command.attributes),
             occurred_at=command.happened_at,
             historic=command.historic,
@@ -120,7 +121,7 @@ def _take(command: commands.RecordFact, state: Record) -> list[events.Event]:
 
 
 def _check(command: commands.CheckRecord, state: Record) -> list[events.Event]:
-    if command.seq != len(state.facts) or not state.facts:
+    if command.seq != state.seq or not state.facts:
         return []
     # Never look back: a check of older facts must not unsay what a later deadline has shown.
     looks = [fact.occurred_at for fact in state.facts]
@@ -226,7 +227,7 @@ def _checked(
     command: commands.CheckRecord, state: Record, as_of: datetime, next_at: datetime | None
 ) -> list[events.Event]:
     checked = events.RecordChecked(
-        seq=command.seq,
+        seq=state.seq + 1,
         as_of=as_of,
         covered=command.covered,
         agreements=tuple(promise.agreement_id for promise in command.promises),
@@ -235,8 +236,10 @@ def _checked(
         historic=state.historic,
     )
     known = state.checked
-    if known is not None and replace(known, as_of=as_of, occurred_at=command.now) == checked:
-        return []
+    nothing_heard = known is not None and known.seq == state.seq
+    if known is not None and nothing_heard:
+        same = replace(known, seq=checked.seq, as_of=as_of, occurred_at=command.now)
+        return [] if same == checked else [checked]
     return [checked]
 
 
@@ -247,6 +250,7 @@ def _with_fact(state: Record, event: events.FactRecorded) -> Record:
     first = not state.facts
     return replace(
         state,
+        seq=event.seq,
         kind=event.record if first else state.kind,
         historic=event.historic if first else state.historic,
         facts=(*state.facts, fact),

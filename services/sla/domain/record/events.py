@@ -13,7 +13,7 @@ from services.sla.domain.target import RecordKind
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FactRecorded:
-    """A fact as heard; `seq` counts the record's facts from 1."""
+    """A fact as heard; `seq` counts the record's facts and looks from 1."""
 
     key: str
     kind: str
@@ -26,7 +26,10 @@ class FactRecorded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordChecked:
-    """The clocks have been looked at as of `as_of`; the next look is due at `next_at`, if ever."""
+    """The clocks have been looked at as of `as_of`; the next look is due at `next_at`, if ever.
+
+    `seq` counts on from the fact or look before it.
+    """
 
     seq: int
     as_of: datetime

@@ -1,4 +1,4 @@
-"""Calendars, agreements and what they cover, the records heard of, their clocks and due rows."""
+"""Calendars, agreements, what they cover, records heard of, clocks and due rows."""
 
 from shared.eventsourcing.migrating import run_script
 
@@ -53,7 +53,7 @@ CREATE TABLE read.records_v1 (
     service text NOT NULL,
     customer text NOT NULL,
     opened_at timestamptz NOT NULL,
-    facts integer NOT NULL,
+    seq integer NOT NULL,
     historic boolean NOT NULL,
     covered boolean,
     PRIMARY KEY (record_id)
