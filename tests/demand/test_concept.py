@@ -115,12 +115,6 @@ def test_a_screened_concept_is_qualified() -> None:
     concept.given(PROPOSED, SUBMITTED).when(screen, QUALIFY).then(QUALIFIED)
 
 
-def test_nobody_qualifies_a_concept_of_their_own() -> None:
-    concept.given(PROPOSED, SUBMITTED).when(replace(QUALIFY, qualified_by=ANN)).then_rejected(
-        SecondPairOfEyesMissing
-    )
-
-
 def test_the_board_approves_with_an_owner_and_a_team() -> None:
     before_the_board.given(voted(BEN), voted(CAROL)).when(APPROVE).then(APPROVED)
 

@@ -183,7 +183,6 @@ def _screen(command: commands.StartScreening, state: Concept) -> list[events.Eve
 
 def _qualify(command: commands.QualifyConcept, state: Concept) -> list[events.Event]:
     in_phase(state, Phase.SUBMITTED, Phase.SCREENING)
-    other_than(state.authors, command.qualified_by)
     reason = reasoned(command.reason)
     qualified = events.ConceptQualified(
         number=state.number,
