@@ -13,10 +13,10 @@ UV := $(shell command -v uv)
 PYTEST := $(BIN)/pytest --dist loadfile
 WORKERS ?= auto
 # The ServiceNow log is not ours to ship: tests that import it run where its path is given.
-ALL_MARKS := not deployment$(if $(PLUMBLINE_TEST_SERVICENOW_LOG),, and not whole_log)
+ALL_MARKS := not deployment and not manifests$(if $(PLUMBLINE_TEST_SERVICENOW_LOG),, and not whole_log)
 
 .PHONY: help setup up demo test test-all check fix map bench journey migrate lock openapi asyncapi env-example clean
-.PHONY: check-format check-lint check-types check-borders check-contracts check-map
+.PHONY: check-format check-lint check-types check-borders check-contracts check-map check-deploy
 
 help:  ## list these words
 	@sed -nE 's/^([a-z-]+):.*  ## (.*)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r word meaning; do \
@@ -62,6 +62,9 @@ check-contracts: setup
 	$(BIN)/python -m shared.contracts.publish --check
 check-map: setup
 	$(BIN)/pytest tests/architecture -q
+
+check-deploy: setup  ## judge the Dockerfile, the compose file and the Kubernetes manifests
+	@PYTHON=$(PYTHON) deploy/check
 
 fix: setup  ## repair what a tool can repair
 	$(BIN)/ruff check --fix .
