@@ -48,9 +48,7 @@ app.add_typer(imports, name="import")
 
 
 @app.command()
-def up(
-    *, sample: Annotated[bool, typer.Option(help="Load the Woodgrove Bank sample, once.")] = True
-) -> None:
+def up(*, sample: Annotated[bool, typer.Option(help="Load the Woodgrove Bank sample, once.")] = True) -> None:
     """Start embedded PostgreSQL and the four services on http://127.0.0.1:8080, until Ctrl-C.
 
     Data stay in `.plumbline` (PLUMBLINE_LOCAL_FOLDER); PLUMBLINE_LOCAL_PORT chooses another port, with the

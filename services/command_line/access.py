@@ -74,10 +74,10 @@ class Access:
         headers = {"Idempotency-Key": key} if key else {}
         return await self._ask("POST", service, path, json=body, headers=headers)
 
-    async def post_lines(self, service: str, path: str, lines: bytes, *, params: Mapping[str, str]) -> Any:
-        """Post NDJSON; raises `Refused`."""
-        headers = {"Content-Type": "application/x-ndjson"}
-        return await self._ask("POST", service, path, content=lines, headers=headers, params=params)
+    async def post_bytes(self, service: str, path: str, body: bytes) -> Any:
+        """Post a body that is JSON already; raises `Refused`."""
+        headers = {"Content-Type": "application/json"}
+        return await self._ask("POST", service, path, content=body, headers=headers)
 
     async def _ask(self, method: str, service: str, path: str, **options: Any) -> Any:
         answer = await self._client.request(method, f"{self._addresses[service]}{path}", **options)

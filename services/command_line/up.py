@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from rich.console import Console
 
 from services.command_line import greeting, opened, woodgrove
+from services.command_line.access import Access
 from services.command_line.installation import DEFAULT_PORT, PORT_VARIABLE, SERVICES, Installation, Running
 from services.command_line.services import definitions
 from shared.http.context import ServiceDefinition
@@ -86,7 +87,8 @@ def _services(
 
 async def _load(running: Running, token: str) -> None:
     try:
-        loaded = await woodgrove.load(running.url, token)
+        async with Access.at(running.url, token) as access:
+            loaded = await woodgrove.load(access)
     except Exception as error:  # noqa: BLE001  the sample is a courtesy: its failure must not end the services
         _OUT.print(f"[yellow]The sample could not be loaded:[/] {error}")
     else:
@@ -99,5 +101,6 @@ def _welcome(running: Running, installation: Installation, token: str) -> None:
     for name in SERVICES:
         _OUT.print(f"  {name:8} {running.url}/{name}/docs")
     if token:
-        _OUT.print(f"\nYour token, shown this once (kept in {installation.token_path}, mode 0600):\n{token}")
+        _OUT.print(f"\nYour token, shown this once (kept in {installation.token_path}, mode 0600):")
+        _OUT.out(token)
     _OUT.print("\nNext: [bold]plumbline demo[/] plays one request's journey; [bold]plumbline --help[/]\n")

@@ -19,6 +19,7 @@ T = TypeVar("T")
 
 FIRST_PAUSE_SECONDS: Final = 0.2
 LONGEST_PAUSE_SECONDS: Final = 30.0
+STUBBORN_AFTER: Final = 5  # failures in a row, some seconds
 
 _PASSING: Final = (NewerData, OutcomeUnknown, StoreFork, LineageUnknown, httpx.HTTPError, KafkaError, OSError)
 # Cardinality, data, integrity, limits: what the values of one message can be to blame for.
@@ -44,6 +45,11 @@ class Backoff:
     def __init__(self, longest: float = LONGEST_PAUSE_SECONDS) -> None:
         self._longest = longest
         self._failures = 0
+
+    @property
+    def stubborn(self) -> bool:
+        """Tell whether it has failed often enough to bother people: a start or a restart alone is not."""
+        return self._failures >= STUBBORN_AFTER
 
     def reset(self) -> None:
         """Begin again with the shortest pause."""

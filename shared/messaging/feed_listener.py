@@ -61,7 +61,8 @@ class FeedListener:
                     await backoff.pause(stopping)
                 except Exception as error:  # noqa: BLE001  the database decides where the next attempt begins
                     measures.failures(self._source).inc()
-                    _LOG.warning("feed: trying again", source=self._source, error=repr(error))
+                    say = _LOG.warning if backoff.stubborn else _LOG.info
+                    say("feed: trying again", source=self._source, error=repr(error))
                     await backoff.pause(stopping)
         finally:
             await self._lease.release()
