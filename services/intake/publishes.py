@@ -29,8 +29,8 @@ def _rfc(event: Any) -> dict[str, Any]:
     return {"rfc_id": event.rfc_id, "occurred_at": event.occurred_at, "historic": event.historic}
 
 
-def _weight(event: Any) -> dict[str, int]:
-    return {"impact": event.impact.rank, "urgency": event.urgency.rank, "priority": event.priority}
+def _weight(event: Any) -> dict[str, Any]:
+    return {"impact": event.impact, "urgency": event.urgency, "priority": event.priority}
 
 
 def _submitted(recorded: Recorded) -> Contract:
@@ -47,7 +47,7 @@ def _submitted(recorded: Recorded) -> Contract:
         source_type=event.source_type,
         source_system=event.source_system,
         external_id=event.external_id,
-        service=event.service or "",
+        service=event.service,
         category=event.category,
         needed_by=event.needed_by,
         complete_outage=event.complete_outage,
@@ -59,14 +59,16 @@ def _submitted(recorded: Recorded) -> Contract:
 def _triaged(recorded: Recorded) -> Contract:
     event: request.RequestTriaged = recorded.event
     return contracts.RequestTriaged(
-        **_request(event), **_weight(event), service=event.service or "", category=event.category or ""
+        **_request(event), **_weight(event), service=event.service, category=event.category
     )
 
 
 def _assigned(recorded: Recorded) -> Contract:
     event: request.RequestAssigned = recorded.event
     return contracts.RequestAssigned(
-        **_request(event), group=event.group, assignee=person_id(event.assignee) if event.assignee else None
+        **_request(event),
+        group=event.group,
+        assignee=str(person_id(event.assignee)) if event.assignee else None,
     )
 
 
@@ -100,8 +102,8 @@ def _classified(recorded: Recorded) -> Contract:
         title=event.title,
         change_type=event.change_type,
         category=event.category,
-        impact=event.impact.rank,
-        urgency=event.urgency_counted.rank,
+        impact=event.impact,
+        urgency=event.urgency_counted,
         priority=event.priority,
         service=event.service,
         affected_services=event.affected_services,

@@ -12,11 +12,6 @@ class Level(StrEnum):
     MEDIUM = "medium"
     LOW = "low"
 
-    @property
-    def rank(self) -> int:
-        """1 is the highest."""
-        return tuple(Level).index(self) + 1
-
 
 class RequestKind(StrEnum):
     SERVICE_REQUEST = "service_request"

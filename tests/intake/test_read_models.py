@@ -1,0 +1,90 @@
+"""Live read models hold what any batching of the log would make; migrations make their tables."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from services.intake.app import LOG
+from services.intake.domain.people import person_id
+from services.intake.domain.person.commands import RecordErasure
+from services.intake.domain.person.decider import PERSON
+from services.intake.domain.request.commands import NoteBreach
+from services.intake.domain.request.decider import REQUEST
+from shared.eventsourcing.log import Meta, Step, Unit
+from shared.eventsourcing.projection import apply
+from tests.intake.builders import MONDAY
+from tests.intake.test_imports_api import sample, take
+from tests.intake.test_requests_api import MONITOR, TRIAGE
+from tests.intake.test_rfcs_api import FACTS, PLANS, _approved
+from tests.support.running import RunningService
+
+
+async def _tell_a_story(intake: RunningService) -> None:
+    await take(intake, [row for row in sample() if row["number"] < "0000200"])
+    made = await intake.post("/v1/requests", MONITOR)
+    await intake.post(f"/v1/requests/{made['id']}/triage", TRIAGE)
+    breach = NoteBreach(occurred_at=MONDAY, clock_id=UUID(int=9), target="Resolution", due_at=MONDAY)
+    step = Step(decider=REQUEST, stream_id=UUID(made["id"]), command=breach)
+    await intake.append([Unit(steps=(step,), meta=Meta(actor="sla", correlation_id="c"))])
+    rfc = await intake.post("/v1/rfcs", {"title": "Mail", **FACTS, **PLANS})
+    await _approved(intake, rfc)
+    await _erase(intake, person_id("anna@woodgrove.example"))
+
+
+async def _erase(intake: RunningService, subject: UUID) -> None:
+    await intake.context.keys.erase(subject)
+    command = RecordErasure(subject_id=subject, occurred_at=MONDAY)
+    step = Step(decider=PERSON, stream_id=subject, command=command)
+    await intake.append([Unit(steps=(step,), meta=Meta(actor="operator", correlation_id="c"))])
+
+
+async def _rows(conn: Any, table: str) -> list[Any]:
+    return await conn.fetch(f"SELECT t::text FROM {table} AS t ORDER BY 1")  # type: ignore[no-any-return]
+
+
+async def test_one_event_at_a_time_or_all_at_once_make_the_same_tables(intake: RunningService) -> None:
+    await _tell_a_story(intake)
+    async with intake.context.database.transaction() as conn:
+        events = await intake.context.store.read(conn, 0, 5_000)
+        for model in LOG.read_models:
+            table = model.table.fullname
+            live = await _rows(conn, table)
+            assert live, model.name
+            for size in (1, 7, len(events)):
+                await conn.execute(f"DELETE FROM {table}")
+                for start in range(0, len(events), size):
+                    await apply(conn, model, events[start : start + size])
+                rebuilt = await _rows(conn, table)
+                assert len(rebuilt) == len(live)
+                if model.name != "request_list":  # after an erasure the log no longer knows the title
+                    assert rebuilt == live
+
+
+async def test_an_erased_person_is_forgotten_everywhere(intake: RunningService) -> None:
+    made = await intake.post("/v1/requests", MONITOR)
+    await _erase(intake, person_id("anna@woodgrove.example"))
+    (row,) = (await intake.get("/v1/requests"))["items"]
+    assert (row["title"], row["requester_name"]) == (None, None)
+    page = await intake.get(f"/v1/requests/{made['id']}")
+    assert "Anna Lidman" not in str(page)
+    assert "monitor" not in str(page)
+
+
+async def test_migrations_make_the_tables_that_the_read_models_expect(intake: RunningService) -> None:
+    async with intake.context.database.connection() as conn:
+        for model in LOG.read_models:
+            found = {
+                row["column_name"]: row["is_nullable"] == "YES"
+                for row in await conn.fetch(
+                    "SELECT column_name, is_nullable FROM information_schema.columns "
+                    "WHERE table_schema = 'read' AND table_name = $1",
+                    model.table.name,
+                )
+            }
+            assert found == {column.name: bool(column.nullable) for column in model.table.columns}
+            indexes = await conn.fetch(
+                "SELECT indexname FROM pg_indexes WHERE schemaname = 'read' AND tablename = $1",
+                model.table.name,
+            )
+            assert {index.name for index in model.table.indexes} < {row["indexname"] for row in indexes}
