@@ -81,28 +81,31 @@ def servicenow(
 
 async def _import(file: Path, zone: str, source: str, access: Access) -> Totals:
     totals = Totals()
-    progress = Progress(
+    places = asyncio.Semaphore(IN_FLIGHT)
+    bar = Progress(
         TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn(), console=OUT
     )
-    size = file.stat().st_size  # noqa: ASYNC240  nothing else runs yet
-    with file.open("rb") as raw, progress:
-        task = progress.add_task("0 incidents", total=size)
-        places = asyncio.Semaphore(IN_FLIGHT)
+    task = bar.add_task("0 incidents", total=file.stat().st_size)  # noqa: ASYNC240  nothing else runs yet
 
-        async def send(batch: Batch) -> None:
-            try:
-                answer = await access.post_bytes("intake", "/v1/imports/servicenow", batch.body)
-            finally:
-                places.release()
-            totals.add(batch, answer)
-            done = f"{totals.incidents:,} incidents, {totals.rows:,} rows"
-            progress.update(task, completed=raw.tell(), description=done)
+    async def send(batch: Batch, read: int) -> None:
+        try:
+            answer = await access.post_bytes("intake", "/v1/imports/servicenow", batch.body)
+        finally:
+            places.release()
+        totals.add(batch, answer)
+        done = f"{totals.incidents:,} incidents, {totals.rows:,} rows"
+        bar.update(task, completed=read, description=done)
 
-        async with access, asyncio.TaskGroup() as group:
-            found = batches(_rows(raw, file.suffix), zone, source=source)
-            while (batch := await asyncio.to_thread(next, found, None)) is not None:
-                await places.acquire()
-                group.create_task(send(batch))
+    with file.open("rb") as raw, bar:
+        try:
+            async with access, asyncio.TaskGroup() as group:
+                found = batches(_rows(raw, file.suffix), zone, source=source)
+                while (batch := await asyncio.to_thread(next, found, None)) is not None:
+                    await places.acquire()
+                    group.create_task(send(batch, raw.tell()))
+        except ExceptionGroup as failed:
+            raise failed.exceptions[0] from None  # the first refusal ends the import; the rest follow from it
+        bar.update(task, completed=file.stat().st_size)  # noqa: ASYNC240
     return totals
 
 
@@ -113,13 +116,15 @@ def _rows(raw: IO[bytes], suffix: str) -> Iterator[Mapping[str, str]]:
         plain = lzma.LZMAFile(raw)  # noqa: SIM115  the caller closes what it wraps
     elif suffix == ".gz":
         plain = gzip.GzipFile(fileobj=raw)
-    reader = csv.DictReader(io.TextIOWrapper(plain, encoding="utf-8-sig", newline=""), restkey="", restval="")
+    text = io.TextIOWrapper(plain, encoding="utf-8-sig", newline="")
+    reader = csv.DictReader(text, restkey="", restval="")
     missing = [name for name in _NEEDED if name not in (reader.fieldnames or ())]
     if missing:
         raise BadExport(f"the file has no column {', '.join(missing)}: is it an incident audit export?")
     for row in reader:
         row.pop("", None)
         yield row
+    text.detach()  # else its end would close the caller's file
 
 
 def _report(totals: Totals) -> None:
