@@ -76,8 +76,8 @@ map: setup  ## print every folder and module with the sentence that says what it
 bench: setup  ## measure, each against a named limit of the same run
 	$(BIN)/python -m bench
 
-journey: setup  ## play the journey against a running deployment
-	$(BIN)/pytest tests/journeys -m deployment
+journey: setup  ## play the journey against what runs at URL, signed with the issuer's KEY, heard from KAFKA
+	$(BIN)/plumbline demo --url '$(URL)' --issuer-key '$(KEY)' $(if $(KAFKA),--kafka '$(KAFKA)')
 
 migrate: setup  ## bring every service's databases to this release
 	$(BIN)/plumbline migrate

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Self
 import httpx
 import typer
 
-from services.command_line.installation import Installation
+from services.command_line.installation import SERVICES, Installation
 
 UrlOption = Annotated[
     str | None,
@@ -55,9 +55,12 @@ class Access:
 
     @classmethod
     def at(cls, url: str, token: str) -> Access:
-        """Return access to services that share one address."""
-        base = url.rstrip("/")
-        return cls({name: f"{base}/{name}" for name in ("intake", "demand", "catalog", "sla")}, token)
+        """Return access to services at one address, or at `intake=http://host:1,demand=http://host:2,...`."""
+        if "=" in url:
+            pairs = (each.split("=", 1) for each in url.split(","))
+        else:
+            pairs = ([name, url] for name in SERVICES)
+        return cls({name: f"{base.rstrip('/')}/{name}" for name, base in pairs}, token)
 
     async def __aenter__(self) -> Self:
         return self
