@@ -69,8 +69,9 @@ async def test_the_agreed_hours_of_half_a_year_are_1159(woodgrove: RunningServic
 
 
 async def test_the_sample_is_entered_once(woodgrove: RunningService, sample: list[dict[str, Any]]) -> None:
-    refused = await woodgrove.refused(sample[0]["path"], sample[0]["body"])
-    assert refused["code"] == "stale-version"
+    for post in sample:
+        refused = await woodgrove.refused(post["path"], post["body"])
+        assert refused["status"] == 409
 
 
 async def test_an_agreement_that_covers_the_same_is_not_put_in_force(woodgrove: RunningService) -> None:
@@ -95,6 +96,34 @@ async def test_an_agreement_needs_hours_that_are_published(
         await sla.post(f"/v1/agreements/{made}/signatures", {"party": party, "by": "somebody"})
     refused = await sla.refused(f"/v1/agreements/{made}/entry-into-force", {})
     assert refused["code"] == "calendar-not-published"
+
+
+async def test_an_agreement_tells_its_history_and_what_can_follow(woodgrove: RunningService) -> None:
+    (listed,) = (await woodgrove.get("/v1/agreements"))["items"]
+    path = f"/v1/agreements/{listed['agreement_id']}"
+    told = (await woodgrove.get(f"{path}/history"))["items"]
+    assert [each["what"] for each in told] == [
+        "AgreementDrafted",
+        "AgreementPartySigned",
+        "AgreementPartySigned",
+        "AgreementSigned",
+        "AgreementInForce",
+    ]
+    allowed = await woodgrove.get(f"{path}/allowed-transitions")
+    assert allowed == {"state": "in_force", "transitions": ["drafts", "termination"]}
+
+
+async def test_a_change_to_what_has_changed_since_is_refused(woodgrove: RunningService) -> None:
+    (listed,) = (await woodgrove.get("/v1/calendars"))["items"]
+    path = f"/v1/calendars/{listed['calendar_id']}"
+    read = await woodgrove.client.get(path, headers=woodgrove.token("anna"))
+    demand = {**woodgrove.token("anna"), "If-Match": read.headers["ETag"]}
+    body = {"name": "Office", "hours": HOURS}
+    first = await woodgrove.client.post(f"{path}/drafts", json=body, headers=demand)
+    again = await woodgrove.client.post(f"{path}/drafts", json=body, headers=demand)
+    assert (first.status_code, again.status_code) == (200, 412)
+    allowed = await woodgrove.get(f"{path}/allowed-transitions")
+    assert allowed == {"state": "drafted", "transitions": ["drafts", "publication"]}
 
 
 async def test_only_a_service_level_manager_writes_calendars(sla: RunningService) -> None:

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from services.sla.domain.calendar import commands, events
 from services.sla.domain.calendar.decider import (
     CALENDAR,
+    CalendarExists,
     CalendarUnusable,
     EffectiveTooEarly,
     NothingToPublish,
@@ -56,6 +57,10 @@ PUBLISHED = events.CalendarPublished(
 def test_a_published_version_holds_its_holidays_as_dates_and_the_calendars_own_win() -> None:
     specify(CALENDAR).when(DRAFT).then(DRAFTED)
     specify(CALENDAR).given(DRAFTED).when(PUBLISH).then(PUBLISHED)
+
+
+def test_a_calendar_is_made_once() -> None:
+    specify(CALENDAR).given(DRAFTED).when(replace(DRAFT, new=True)).then_rejected(CalendarExists)
 
 
 def test_a_version_is_published_once() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -11,9 +12,10 @@ from uuid import UUID
 from fastapi import APIRouter, Response
 from pydantic import AwareDatetime, Field
 
+from services.sla.api.history import current, history
 from services.sla.api.targets import TargetBody, Word
 from services.sla.domain.agreement import commands
-from services.sla.domain.agreement.decider import AGREEMENT, Agreement, UnknownAgreement
+from services.sla.domain.agreement.decider import AGREEMENT, Agreement, UnknownAgreement, transitions
 from services.sla.domain.coverage import rivals
 from services.sla.domain.terms import AgreementKind, Party, Terms
 from services.sla.projections import agreements, covers
@@ -75,6 +77,11 @@ class TerminationBody(Body):
     reason: str = Field(min_length=1, max_length=2000)
 
 
+def unknown() -> UnknownAgreement:
+    """Make the refusal for an id that nothing is known of."""
+    return UnknownAgreement("there is no such agreement", remedy="GET /v1/agreements lists them")
+
+
 class Agreements:
     """What can be asked about agreements."""
 
@@ -84,8 +91,8 @@ class Agreements:
     async def draft(self, body: AgreementBody, actor: Caller, key: Key) -> Response:
         """Write down a new agreement."""
         agreement_id = body.agreement_id or uuid7()
-        command = body.command(self._context.clock.now())
-        step = Step(decider=AGREEMENT, stream_id=agreement_id, command=command, expected_version=0)
+        command = replace(body.command(self._context.clock.now()), new=True)
+        step = Step(decider=AGREEMENT, stream_id=agreement_id, command=command)
         appended = await self._context.commands.execute(actor, step, idempotency=key)
         return answer(appended, status=201, location="/v1/agreements/{id}")
 
@@ -132,13 +139,21 @@ class Agreements:
         )
         return page.answer(found, "newest", lambda r: (r["agreement_id"], r["version"]), dict)
 
-    async def versions(self, agreement_id: UUID) -> Mapping[str, Any]:
+    async def versions(self, agreement_id: UUID, response: Response) -> Mapping[str, Any]:
         """Show every version of an agreement with its terms, the newest first."""
+        await current(self._context, AGREEMENT, agreement_id, response, unknown)
         rows = await agreements.versions_of(self._context.database, agreement_id)
-        if not rows:
-            raise UnknownAgreement("there is no such agreement", remedy="GET /v1/agreements lists them")
         shown = [{**dict(row), "terms": json.loads(row["terms"])} for row in rows]
         return {"id": agreement_id, "versions": shown}
+
+    async def history(self, agreement_id: UUID) -> Any:
+        """Tell everything that happened to an agreement, in order."""
+        return await history(self._context, AGREEMENT, agreement_id, unknown)
+
+    async def allowed_transitions(self, agreement_id: UUID, response: Response) -> Mapping[str, Any]:
+        """Say what can be done with an agreement now."""
+        state = await current(self._context, AGREEMENT, agreement_id, response, unknown)
+        return {"state": state.stage, "transitions": transitions(state)}
 
     async def _execute(
         self, agreement_id: UUID, command: commands.Command, actor: Caller, key: Key, match: Match
@@ -174,4 +189,6 @@ def router(context: ServiceContext) -> APIRouter:
     routes.post("/{agreement_id}/termination", response_model=None)(own.terminate)
     routes.get("")(own.listed)
     routes.get("/{agreement_id}")(own.versions)
+    routes.get("/{agreement_id}/history")(own.history)
+    routes.get("/{agreement_id}/allowed-transitions")(own.allowed_transitions)
     return routes

@@ -13,6 +13,7 @@ from uuid import UUID
 from fastapi import APIRouter, Response
 from pydantic import AwareDatetime, Field, model_validator
 
+from services.sla.api.history import current, history
 from services.sla.api.hours import Hours, HoursBody, Name, resolve
 from services.sla.domain.business_time import Calendar, NeverOpen
 from services.sla.domain.calendar import commands
@@ -88,6 +89,11 @@ class PreviewBody(Body):
         return self
 
 
+def unknown() -> UnknownCalendar:
+    """Make the refusal for an id that nothing is known of."""
+    return UnknownCalendar("there is no such calendar", remedy="GET /v1/calendars lists them")
+
+
 class Calendars:
     """What can be asked about calendars."""
 
@@ -98,8 +104,8 @@ class Calendars:
     async def draft(self, body: CalendarBody, actor: Caller, key: Key) -> Response:
         """Write down a new calendar; it counts once it is published."""
         calendar_id = body.calendar_id or uuid7()
-        command = body.command(self._context.clock.now())
-        step = Step(decider=CALENDAR, stream_id=calendar_id, command=command, expected_version=0)
+        command = replace(body.command(self._context.clock.now()), new=True)
+        step = Step(decider=CALENDAR, stream_id=calendar_id, command=command)
         appended = await self._context.commands.execute(actor, step, idempotency=key)
         return answer(appended, status=201, location="/v1/calendars/{id}")
 
@@ -155,12 +161,24 @@ class Calendars:
         rows = await calendars.listed(self._context.database, page.limit + 1, _key(after))
         return page.answer(rows, "name", lambda r: (r["name"], r["calendar_id"], r["version"]), dict)
 
-    async def versions(self, calendar_id: UUID) -> Mapping[str, Any]:
+    async def versions(self, calendar_id: UUID, response: Response) -> Mapping[str, Any]:
         """Show every version of a calendar with its hours, the newest first."""
+        await current(self._context, CALENDAR, calendar_id, response, unknown)
         rows = await calendars.versions_of(self._context.database, calendar_id)
-        if not rows:
-            raise UnknownCalendar("there is no such calendar", remedy="GET /v1/calendars lists them")
         return {"id": calendar_id, "versions": [_shown(row) for row in rows]}
+
+    async def history(self, calendar_id: UUID) -> Any:
+        """Tell everything that happened to a calendar, in order."""
+        return await history(self._context, CALENDAR, calendar_id, unknown)
+
+    async def allowed_transitions(self, calendar_id: UUID, response: Response) -> Mapping[str, Any]:
+        """Say what can be done with a calendar now."""
+        state = await current(self._context, CALENDAR, calendar_id, response, unknown)
+        drafted = state.draft is not None
+        return {
+            "state": "drafted" if drafted else "published",
+            "transitions": ("drafts", "publication") if drafted else ("drafts",),
+        }
 
     async def _calendar(self, body: PreviewBody) -> Calendar:
         if body.hours is not None:
@@ -185,6 +203,8 @@ def router(context: ServiceContext) -> APIRouter:
     routes.post("/{calendar_id}/publication", response_model=None)(own.publish)
     routes.get("")(own.listed)
     routes.get("/{calendar_id}")(own.versions)
+    routes.get("/{calendar_id}/history")(own.history)
+    routes.get("/{calendar_id}/allowed-transitions")(own.allowed_transitions)
     return routes
 
 

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from fastapi import APIRouter
 
+from services.sla.api.history import history
 from services.sla.domain.record.decider import RECORD
 from services.sla.projections import clocks, records
 from shared.eventsourcing.decider import NotFound
@@ -18,6 +19,11 @@ from shared.http.paging import PageQuery
 
 class UnknownRecord(NotFound):
     """Nothing was ever heard of it."""
+
+
+def unknown() -> UnknownRecord:
+    """Make the refusal for an id that nothing is known of."""
+    return UnknownRecord("nothing was heard of this record", remedy="use the id that intake gave it")
 
 
 class Records:
@@ -41,7 +47,7 @@ class Records:
         """Show a record's facts as heard, and its clocks."""
         found = await records.records_of(self._context.database, [record_id])
         if record_id not in found:
-            raise UnknownRecord("nothing was heard of this record", remedy="use the id that intake gave it")
+            raise unknown()
         async with self._context.database.connection() as conn:
             state, _ = await self._context.store.load(conn, RECORD, record_id)
         facts = [
@@ -51,6 +57,10 @@ class Records:
         own = await clocks.of_record(self._context.database, record_id)
         return {**dict(found[record_id]), "heard": facts, "clocks": [dict(row) for row in own]}
 
+    async def history(self, record_id: UUID) -> Any:
+        """Tell everything that was heard of a record and told of its clocks, in order."""
+        return await history(self._context, RECORD, record_id, unknown)
+
 
 def router(context: ServiceContext) -> APIRouter:
     """Return the routes of records."""
@@ -59,4 +69,5 @@ def router(context: ServiceContext) -> APIRouter:
     routes.get("/uncovered")(own.uncovered)
     routes.get("/counts")(own.counts)
     routes.get("/{record_id}")(own.shown)
+    routes.get("/{record_id}/history")(own.history)
     return routes

@@ -138,6 +138,7 @@ class LocalDays:
         self._pattern = pattern
         self._holidays = {holiday.on: holiday for holiday in pattern.holidays}
         self._seasons: dict[int, list[tuple[date, date, Season]]] = {}
+        self._exceptional: dict[int, list[tuple[Exceptional, bool]]] = {}
 
     def pieces(self, day: date) -> tuple[Piece, ...]:
         """Tell the whole date in order, without gaps or overlaps."""
@@ -147,10 +148,8 @@ class LocalDays:
         layers += _on_the_day(self._shifts(day))
         if holiday is None:
             layers += _after_midnight(self._shifts(day - timedelta(days=1)))
-        for dates in self._pattern.extra_hours:
-            layers += _exceptional(dates, day, opened=True)
-        for dates in self._pattern.closures:
-            layers += _exceptional(dates, day, opened=False)
+        for dates, opened in self._exceptional_near(day.year):
+            layers += _exceptional(dates, day, opened=opened)
         return _uppermost(layers)
 
     def is_business_day(self, day: date) -> bool:
@@ -165,6 +164,19 @@ class LocalDays:
             if first <= day <= last:
                 return _open(season.weekly[day.weekday()], season.name)
         return _open(self._pattern.weekly[day.weekday()], "regular hours")
+
+    def _exceptional_near(self, year: int) -> list[tuple[Exceptional, bool]]:
+        """Return the extra hours and then the closures that may touch a date of the year."""
+        if year not in self._exceptional:
+            extra = [(dates, True) for dates in self._pattern.extra_hours]
+            closed = [(dates, False) for dates in self._pattern.closures]
+            self._exceptional[year] = [
+                (dates, opened)
+                for dates, opened in (*extra, *closed)
+                # A night shift of 31 December runs into the new year.
+                if dates.first.year <= year <= (dates.last + timedelta(days=1)).year
+            ]
+        return self._exceptional[year]
 
     def _seasons_near(self, year: int) -> list[tuple[date, date, Season]]:
         if year not in self._seasons:
@@ -189,9 +201,11 @@ def _after_midnight(shifts: list[Piece]) -> list[Piece]:
 
 
 def _exceptional(dates: Exceptional, day: date, *, opened: bool) -> list[Piece]:
-    hours = [Piece(*parse_hours(text), opened, dates.reason) for text in dates.hours or ("00:00-24:00",)]
-    layers = _on_the_day(hours) if dates.first <= day <= dates.last else []
     before = day - timedelta(days=1)
+    if day < dates.first or dates.last < before:
+        return []
+    hours = [Piece(*parse_hours(text), opened, dates.reason) for text in dates.hours or ("00:00-24:00",)]
+    layers = _on_the_day(hours) if day <= dates.last else []
     return layers + (_after_midnight(hours) if dates.first <= before <= dates.last else [])
 
 

@@ -11,10 +11,11 @@ from services.sla.domain.terms import Party, Terms
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DraftAgreement:
-    """Write down the next version; an unsigned draft is replaced."""
+    """Write down the next version; an unsigned draft is replaced. `new`: there is no version yet."""
 
     terms: Terms
     drafted_at: datetime
+    new: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

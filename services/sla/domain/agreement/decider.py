@@ -17,6 +17,10 @@ class UnknownAgreement(NotFound):
     """There is no such agreement."""
 
 
+class AgreementExists(Rejected):
+    """An agreement of this id was made before."""
+
+
 class TermsUnusable(Unprocessable):
     """No clock could run on these terms."""
 
@@ -98,6 +102,18 @@ def evolve(state: Agreement | None, event: events.Event) -> Agreement:
     return replace(_evolve(state, event), seq=1 if state is None else state.seq + 1)
 
 
+def transitions(state: Agreement) -> tuple[str, ...]:
+    """Name what can be done with an agreement now, as the API calls it."""
+    found = ["drafts"]
+    if state.stage is Stage.DRAFT:
+        found.append("signatures")
+    if state.stage is Stage.SIGNED:
+        found.append("entry-into-force")
+    if state.in_force is not None:
+        found.append("termination")
+    return tuple(found)
+
+
 def _evolve(state: Agreement | None, event: events.Event) -> Agreement:
     if isinstance(event, events.AgreementDrafted):
         drafted = Agreement(version=event.version, terms=event.terms, stage=Stage.DRAFT)
@@ -130,6 +146,8 @@ def _evolve(state: Agreement | None, event: events.Event) -> Agreement:
 
 
 def _draft(command: commands.DraftAgreement, state: Agreement | None) -> list[events.Event]:
+    if command.new and state is not None:
+        raise AgreementExists("this agreement exists", remedy="draft its next version: POST .../drafts")
     wrong = faults(command.terms)
     if wrong:
         raise TermsUnusable("; ".join(wrong), remedy="correct the terms", field="/terms")

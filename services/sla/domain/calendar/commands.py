@@ -11,13 +11,14 @@ from services.sla.domain.hours import Holiday, Pattern
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DraftCalendar:
-    """Write down the next version; a draft replaces the draft before it."""
+    """Write down the next version; a draft replaces the draft before it. `new`: there is none yet."""
 
     name: str
     pattern: Pattern
     holiday_source: HolidaySource
     maintenance: tuple[Maintenance, ...]
     drafted_at: datetime
+    new: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,10 @@ class UnknownCalendar(NotFound):
     """There is no such calendar."""
 
 
+class CalendarExists(Rejected):
+    """A calendar of this id was made before."""
+
+
 class CalendarUnusable(Unprocessable):
     """The hours cannot be reckoned with."""
 
@@ -41,7 +45,7 @@ def decide(command: commands.Command, state: Calendar | None) -> Sequence[events
     """Return what follows from the command, or raise what forbids it."""
     match command:
         case commands.DraftCalendar():
-            return _draft(command)
+            return _draft(command, state)
         case commands.PublishCalendar():
             return _publish(command, state)
         case _:
@@ -75,7 +79,9 @@ def with_holidays(pattern: Pattern, command: commands.PublishCalendar) -> Patter
     return replace(pattern, holidays=tuple(sorted((*pattern.holidays, *added), key=lambda h: h.on)))
 
 
-def _draft(command: commands.DraftCalendar) -> list[events.Event]:
+def _draft(command: commands.DraftCalendar, state: Calendar | None) -> list[events.Event]:
+    if command.new and state is not None:
+        raise CalendarExists("this calendar exists", remedy="draft its next version: POST .../drafts")
     if not command.name.strip():
         raise CalendarUnusable("a calendar has a name", remedy="name it", field="/name")
     return [
