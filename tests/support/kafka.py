@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
+from typing import NoReturn
 from uuid import uuid4
 
 import pytest
@@ -149,15 +150,23 @@ def found() -> Found:
     """Return the first of the ways that works here."""
     if given := os.environ.get(GIVEN_VARIABLE):
         return Found(f"given at {given}", given=given)
+    if how := _installed():
+        return how
+    if shutil.which("docker") and _ran("docker", "info"):
+        return Found(f"Docker image {IMAGE}")
+    return Found("")
+
+
+@cache
+def _installed() -> Found | None:
+    """Return jars that this machine can run a broker from."""
     if shutil.which("java"):
         home = os.environ.get(HOME_VARIABLE)
         if home and list(Path(home, "libs").glob("kafka_2*.jar")):
             return Found(f"{HOME_VARIABLE} {home}", Path(home, "libs"))
         if libraries := _resolved_by_maven():
             return Found("jars resolved by Maven", libraries)
-    if shutil.which("docker") and _ran("docker", "info"):
-        return Found(f"Docker image {IMAGE}")
-    return Found("")
+    return None
 
 
 def pytest_report_header() -> str:
@@ -168,10 +177,10 @@ def pytest_report_header() -> str:
 @pytest.fixture(scope="session")
 def kafka_libraries() -> Path:
     """The jars of a broker, for tests that start, cut and kill one of their own."""
-    libraries = found().libraries
-    if libraries is None:
+    how = _installed()
+    if how is None or how.libraries is None:
         _refuse("no Kafka jars on this machine")
-    return libraries
+    return how.libraries
 
 
 @pytest.fixture(scope="session")
@@ -192,7 +201,7 @@ def kafka() -> Iterator[Broker]:
         _refuse("no Kafka on this machine")
 
 
-def _refuse(why: str) -> None:
+def _refuse(why: str) -> NoReturn:
     message = f"{why}: {REMEDY}"
     if os.environ.get(REQUIRE_VARIABLE) == "1":
         pytest.fail(message)
