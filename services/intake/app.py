@@ -19,7 +19,6 @@ from services.intake.api import (
     rfcs,
 )
 from services.intake.domain.permissions import PERMISSIONS
-from services.intake.domain.person.events import SubjectErased
 from services.intake.domain.request.events import RequestEvent
 from services.intake.domain.rfc.events import RfcEvent
 from services.intake.projections.request_list import REQUEST_LIST
@@ -28,11 +27,12 @@ from services.intake.publishes import PUBLISHER
 from services.intake.subscribes import SUBSCRIPTIONS
 from shared.eventsourcing.codec import Codec
 from shared.eventsourcing.event_store import LogDefinition
+from shared.eventsourcing.housekeeping import EVENTS
 from shared.http.context import ServiceContext, ServiceDefinition
 
 LOG = LogDefinition(
     service="intake",
-    codec=Codec([*get_args(RequestEvent), *get_args(RfcEvent), SubjectErased]),
+    codec=Codec([*get_args(RequestEvent), *get_args(RfcEvent), *EVENTS]),
     publisher=PUBLISHER,
     read_models=(REQUEST_LIST, RFC_BOARD),
 )

@@ -1,4 +1,4 @@
-"""What intake tells others: stored event -> public contract, on two topics; people appear as ids."""
+"""What intake tells others: stored event -> public contract; people appear as ids."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests and changes as intake's tests say them: only what a test is about is spelled out."""
+"""Requests and changes as intake's tests say them: only what a test is about."""
 
 from __future__ import annotations
 

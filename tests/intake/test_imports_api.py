@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import json
 from pathlib import Path
@@ -75,3 +76,25 @@ async def test_an_unreadable_incident_is_reported_and_nothing_is_made_of_it(inta
     told = await intake.post("/v1/imports/servicenow", {"zone": "UTC", "incidents": [bad]})
     assert (told["unreadable"], told["taken"], len(told["rejected"])) == (1, 0, 1)
     assert (await intake.get("/v1/request-counts"))["total"] == 0
+
+
+async def test_the_same_batch_sent_twice_at_once_is_taken_once(intake: RunningService) -> None:
+    rows = [row for row in sample() if row["number"] < "0000300"]
+    results = await asyncio.gather(take(intake, rows), take(intake, rows))
+    sent = [sum(batch["taken"] for batch in result) for result in results]
+    incidents = len({row["number"] for row in rows})
+    assert sum(sent) == incidents
+    counts = await intake.get("/v1/request-counts")
+    assert (counts["total"], counts["by_state"]) == (incidents, {"closed": incidents})
+
+
+async def test_a_record_that_was_imported_goes_on_like_any_other(intake: RunningService) -> None:
+    rows = [row for row in sample() if row["number"] == "0000045"]
+    await take(intake, rows[:1])
+    (row,) = (await intake.get("/v1/requests"))["items"]
+    path = f"/v1/requests/{row['id']}"
+    await intake.post(f"{path}/fulfilment", {})
+    await take(intake, rows)
+    page = await intake.get(path)
+    assert page["state"] == "closed"
+    assert [line["event"] for line in page["timeline"]].count("RequestFulfilled") == 1

@@ -1,4 +1,4 @@
-"""Any command on any reachable state is refused or yields events that fold; repeats say nothing new."""
+"""Any command on any state is refused or yields events that fold; repeats say nothing new."""
 
 from __future__ import annotations
 

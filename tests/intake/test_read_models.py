@@ -1,4 +1,4 @@
-"""Live read models hold what any batching of the log would make; migrations make their tables."""
+"""Live read models hold what any batching of the log makes; migrations make the tables."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from uuid import UUID
 
 from services.intake.app import LOG
 from services.intake.domain.people import person_id
-from services.intake.domain.person.commands import RecordErasure
-from services.intake.domain.person.decider import PERSON
 from services.intake.domain.request.commands import NoteBreach
 from services.intake.domain.request.decider import REQUEST
+from shared.eventsourcing.housekeeping import EraseSubject, note
 from shared.eventsourcing.log import Meta, Step, Unit
 from shared.eventsourcing.projection import apply
 from tests.intake.builders import MONDAY
@@ -34,9 +33,7 @@ async def _tell_a_story(intake: RunningService) -> None:
 
 async def _erase(intake: RunningService, subject: UUID) -> None:
     await intake.context.keys.erase(subject)
-    command = RecordErasure(subject_id=subject, occurred_at=MONDAY)
-    step = Step(decider=PERSON, stream_id=subject, command=command)
-    await intake.append([Unit(steps=(step,), meta=Meta(actor="operator", correlation_id="c"))])
+    await intake.append([note(EraseSubject(subject_id=subject, now=MONDAY), "operator")])
 
 
 async def _rows(conn: Any, table: str) -> list[Any]:

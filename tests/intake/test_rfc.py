@@ -1,4 +1,4 @@
-"""A change's life: what it must say, who judges it, who may decide, and what an edit undoes."""
+"""A change's life: what it must say, who judges it, who decides, what an edit undoes."""
 
 from __future__ import annotations
 

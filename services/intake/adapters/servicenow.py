@@ -1,4 +1,4 @@
-"""ServiceNow's incident audit export: rows to one history per incident, at their own times."""
+"""ServiceNow's incident audit export: rows to one history per incident, at their times."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A request that goes on as a change or a concept, and the end of a change, which ends the request."""
+"""A request that goes on as a change or a concept, and a change whose end ends it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests over HTTP: submit one, list them, read one, its history and what can be done with it."""
+"""Requests over HTTP: submit one, list them, read one, its history, its possible steps."""
 
 from __future__ import annotations
 

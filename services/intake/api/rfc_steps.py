@@ -1,4 +1,4 @@
-"""The steps of a request for change over HTTP: edits, submission, classification ... outcome."""
+"""The steps of a change over HTTP: edits, submission, classification ... outcome."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests for change over HTTP: draft one, list them, read one, its history, what can be done."""
+"""Changes over HTTP: draft one, list them, read one, its history, its possible steps."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from services.intake.domain.rfc.decider import RFC
 from services.intake.domain.rfc.events import RfcText
 from services.intake.domain.vocabulary import ChangeType, RfcState
 from services.intake.projections import rfc_board, rfc_page, timeline
-from shared.eventsourcing.log import Step
+from shared.eventsourcing.command_handler import Actor
+from shared.eventsourcing.log import IdempotencyKey, Step
 from shared.http.answers import answer
 from shared.http.conditional import etag
 from shared.http.context import ServiceContext
@@ -91,12 +92,7 @@ def router(context: ServiceContext) -> APIRouter:
 
     @routes.post("", status_code=201, summary="Draft a request for change", response_class=Response)
     async def post(body: NewRfc, actor: Caller, key: Key) -> Response:
-        rfc_id = uuid7()
-        serial = await context.numbers["RFC"].next()
-        command = body.command(rfc_id, serial, context.clock.now(), actor.name)
-        step = Step(decider=RFC, stream_id=rfc_id, command=command, new=True)
-        appended = await context.commands.execute(actor, step, idempotency=key, number=serial)
-        return answer(appended, status=201, location="/v1/rfcs/{id}", number_prefix="RFC")
+        return await _draft(context, body, actor, key)
 
     @routes.get("", summary="List requests for change, newest first")
     async def list_(wanted: Annotated[BoardQuery, Query()], _actor: Caller) -> Any:
@@ -127,3 +123,12 @@ def router(context: ServiceContext) -> APIRouter:
         return {"state": state.state, "transitions": allowed_transitions(state)}
 
     return routes
+
+
+async def _draft(context: ServiceContext, body: NewRfc, actor: Actor, key: IdempotencyKey | None) -> Response:
+    rfc_id = uuid7()
+    serial = await context.numbers["RFC"].next()
+    command = body.command(rfc_id, serial, context.clock.now(), actor.name)
+    step = Step(decider=RFC, stream_id=rfc_id, command=command, new=True)
+    appended = await context.commands.execute(actor, step, idempotency=key, number=serial)
+    return answer(appended, status=201, location="/v1/rfcs/{id}", number_prefix="RFC")

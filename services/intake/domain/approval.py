@@ -1,4 +1,4 @@
-"""Votes and decisions on a change: bound to a revision, under four eyes, by the right role."""
+"""Votes and decisions on a change: bound to a revision, four eyes, by the right role."""
 
 from __future__ import annotations
 
@@ -57,18 +57,7 @@ def decided(command: ask.DecideRfc, state: Rfc, rfc_id: UUID) -> list[RfcEvent]:
         raise StillDeferred(f"the decision is deferred until {state.deferred_until.isoformat()}")
     match command.decision:
         case Decision.APPROVE:
-            missing = missing_before_approval(state.text)
-            if missing and state.change_type is not ChangeType.EMERGENCY:
-                raise incomplete(missing, "approved")
-            return [
-                past.RfcApproved(
-                    rfc_id=rfc_id,
-                    occurred_at=at,
-                    decided_by=command.decided_by,
-                    reason=command.reason,
-                    revision=state.revision,
-                )
-            ]
+            return [_approved(command, state, rfc_id)]
         case Decision.REJECT:
             return [
                 past.RfcRejected(
@@ -91,6 +80,19 @@ def decided(command: ask.DecideRfc, state: Rfc, rfc_id: UUID) -> list[RfcEvent]:
                     reason=_said(command),
                 )
             ]
+
+
+def _approved(command: ask.DecideRfc, state: Rfc, rfc_id: UUID) -> past.RfcApproved:
+    missing = missing_before_approval(state.text)
+    if missing and state.change_type is not ChangeType.EMERGENCY:
+        raise incomplete(missing, "approved")
+    return past.RfcApproved(
+        rfc_id=rfc_id,
+        occurred_at=command.occurred_at,
+        decided_by=command.decided_by,
+        reason=command.reason,
+        revision=state.revision,
+    )
 
 
 def _check_revision(read: int, state: Rfc) -> None:

@@ -1,4 +1,4 @@
-"""Classifies a change by four facts, and its priority by impact and urgency; every result says why."""
+"""Classifies a change by four facts and its priority by impact and urgency, with reasons."""
 
 from __future__ import annotations
 

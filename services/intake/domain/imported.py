@@ -1,4 +1,4 @@
-"""What an import makes of one foreign record: its history, and the rows that were not taken."""
+"""What an import makes of one foreign record: its history, and rows that were not taken."""
 
 from __future__ import annotations
 

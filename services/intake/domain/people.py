@@ -1,4 +1,4 @@
-"""Ids of people: the same name or address always has the same id, which contracts may carry."""
+"""Ids of people: the same name or address always has the same id."""
 
 from __future__ import annotations
 

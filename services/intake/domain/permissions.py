@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from services.intake.domain.person.commands import RecordErasure
 from services.intake.domain.request import commands as request
 from services.intake.domain.rfc import commands as rfc
 
@@ -61,6 +60,5 @@ PERMISSIONS: Mapping[type, frozenset[str]] = MappingProxyType(
         rfc.RecordImplementation: frozenset({"implementer"}),
         rfc.CloseRfc: frozenset({"change_manager"}),
         rfc.CancelRfc: _CHANGE,
-        RecordErasure: frozenset({"operator"}),
     }
 )

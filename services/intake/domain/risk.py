@@ -1,4 +1,4 @@
-"""The risk of making a change: versioned weighted factors, a score and bands that leave no gap."""
+"""The risk of making a change: versioned weighted factors, a score, bands without a gap."""
 
 from __future__ import annotations
 

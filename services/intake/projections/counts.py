@@ -1,4 +1,4 @@
-"""How many requests there are, by state, by kind, and late: what an import is checked against."""
+"""How many requests there are, by state, by kind, and late: an import is checked by it."""
 
 from __future__ import annotations
 

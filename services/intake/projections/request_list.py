@@ -10,9 +10,9 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from services.intake.domain.person.events import SubjectErased
 from services.intake.domain.request import events as past
 from services.intake.domain.vocabulary import RequestState
+from shared.eventsourcing.housekeeping import SubjectErased
 from shared.eventsourcing.log import Recorded
 from shared.eventsourcing.projection import Changes, ReadModel
 from shared.runtime.ids import human_number

@@ -1,4 +1,4 @@
-"""A record's history as its readers may see it: what, when in business and in the log, by whom."""
+"""A record's history as its readers may see it: what, when, by whom."""
 
 from __future__ import annotations
 

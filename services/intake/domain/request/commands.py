@@ -1,4 +1,4 @@
-"""What can be asked of a request; times, ids and facts looked up elsewhere arrive as fields."""
+"""What can be asked of a request; times, ids and facts from elsewhere are fields."""
 
 from __future__ import annotations
 

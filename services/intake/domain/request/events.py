@@ -1,4 +1,4 @@
-"""What can happen to a request; `occurred_at` is business time, `historic` marks imported history."""
+"""What can happen to a request; `historic` marks what was imported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be asked of a request for change; who asks, when, and facts looked up arrive as fields."""
+"""What can be asked of a change; who asks, when, and facts from elsewhere are fields."""
 
 from __future__ import annotations
 

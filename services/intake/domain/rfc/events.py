@@ -1,4 +1,4 @@
-"""What can happen to a request for change; its texts are business records, not personal data."""
+"""What can happen to a change; its texts are business records, not personal data."""
 
 from __future__ import annotations
 

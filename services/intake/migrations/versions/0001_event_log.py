@@ -1,4 +1,4 @@
-"""The log, its read model register and the messaging tables: the kernel's schema, version 1."""
+"""The log, its read model register and the messaging tables: the kernel's schema 1."""
 
 from shared.eventsourcing.migrating import run_script
 from shared.eventsourcing.schema import kernel_sql, work_sql
