@@ -46,7 +46,8 @@ async def test_a_request_goes_from_submission_to_closing(intake: RunningService)
     await intake.post(f"{path}/resumption", {})
     await intake.post(f"{path}/priority", {"impact": "high", "urgency": "high"})
     await intake.post(f"{path}/fulfilment", {})
-    closed = await intake.post(f"{path}/closure", {})
+    await intake.refused(f"{path}/closure", {"reason": "converted"})
+    closed = await intake.post(f"{path}/closure", {"reason": "confirmed"})
     assert closed["version"] == 11
     (listed,) = (await intake.get("/v1/requests", state="closed"))["items"]
     assert (listed["priority"], listed["assignee"], listed["hold"]) == (1, "boris", None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter
 from pydantic import Field
@@ -53,7 +53,9 @@ class Weight(Body):
 
 
 class Closure(Body):
-    reason: CloseReason = Field(default=CloseReason.CONFIRMED, description="why it ends")
+    reason: Literal[CloseReason.CONFIRMED, CloseReason.NO_ANSWER] = Field(
+        default=CloseReason.CONFIRMED, description="why it ends; a converted request ends with its change"
+    )
 
 
 class Comment(Body):
