@@ -149,7 +149,8 @@ class Appending:
         """Apply what other code left out, then this batch; a failure stalls the model, never the append."""
         try:
             async with conn.transaction():  # a savepoint
-                missing = await self._reading.read(conn, applied, head - applied, types=model.follows)
+                missing = await self._reading.read(conn, applied, head - applied)
+                # all of them, so that a type which only newer code knows is not skipped
                 await apply(conn, model, missing)
                 await conn.execute(
                     "UPDATE read.read_model SET applied = $3 WHERE name = $1 AND version = $2",

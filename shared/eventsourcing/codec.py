@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, get_type_hints
 from uuid import UUID
 
@@ -70,6 +70,16 @@ class Codec:
         """Return the data subjects whose keys are needed to store the event."""
         form = self._forms[type(event).__name__]
         return {getattr(event, name) for name in form.subjects if getattr(event, name) is not None}
+
+    def without_erased(self, event: Any, keys: Keys) -> Any:
+        """Return the event as it would be read back: personal fields of erased subjects read "[erased]"."""
+        form = self._forms[type(event).__name__]
+        gone = {
+            name: ERASED
+            for name, subject in form.personal
+            if getattr(event, name) is not None and keys.get(getattr(event, subject), b"") is None
+        }
+        return replace(event, **gone) if gone else event
 
     def encode(self, event: Any, event_id: UUID, keys: Keys) -> Encoded:
         """Return the stored form. A subject whose key is erased is stored as erased, not in the clear."""

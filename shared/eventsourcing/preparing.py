@@ -12,12 +12,21 @@ from pydantic_core import to_json
 
 from shared.contracts.envelope import partition_for
 from shared.eventsourcing.codec import Codec
+from shared.eventsourcing.decider import NotFound
 from shared.eventsourcing.encryption import SubjectKeys
 from shared.eventsourcing.log import Appended, IdempotencyKey, KeyReused, Meta, StaleVersion, Step, Unit
 from shared.eventsourcing.publishing import Publisher
 from shared.runtime.ids import uuid7
 
 Known = tuple[int, Any]  # a stream's version and the state its decider folded
+
+
+@dataclass(slots=True)
+class Loaded:
+    """What a batch knows of its streams: their states, and of which kind each id is."""
+
+    streams: dict[UUID, Known] = field(default_factory=dict)
+    kinds: dict[UUID, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -100,23 +109,31 @@ class Preparing:
         await self._encode([result for result in results if isinstance(result, Prepared)])
         return results
 
-    async def _load(self, conn: Any | None, units: Sequence[Unit]) -> dict[UUID, Known]:
-        deciders = {step.stream_id: step.decider for unit in units for step in unit.steps if not step.new}
+    async def _load(self, conn: Any | None, units: Sequence[Unit]) -> Loaded:
+        """Fold the streams that exist. An id that names a stream of another kind names none of this one."""
+        deciders = {
+            (step.decider.stream, step.stream_id): step.decider
+            for unit in units
+            for step in unit.steps
+            if not step.new
+        }
+        known = Loaded()
         if not deciders:
-            return {}
+            return known
         if conn is None:
             raise ValueError("streams that exist are loaded through a connection")
-        known: dict[UUID, Known] = {}
         rows = await conn.fetch(
-            "SELECT stream_id, version, event_id, type, schema_version, payload FROM log.event "
+            "SELECT stream, stream_id, version, event_id, type, schema_version, payload FROM log.event "
             "WHERE stream_id = ANY($1::uuid[]) ORDER BY stream_id, version",
-            list(deciders),
+            list({stream_id for _, stream_id in deciders}),
         )
-        for stream_id, version, event_id, kind, schema, payload in rows:
-            decider = deciders[stream_id]
-            _, state = known.get(stream_id, (0, decider.initial))
-            event = self._codec.decode(kind, schema, payload, event_id, None)
-            known[stream_id] = (version, decider.evolve(state, event))
+        for stream, stream_id, version, event_id, kind, schema, payload in rows:
+            known.kinds[stream_id] = stream
+            decider = deciders.get((stream, stream_id))
+            if decider is not None:
+                _, state = known.streams.get(stream_id, (0, decider.initial))
+                event = self._codec.decode(kind, schema, payload, event_id, None)
+                known.streams[stream_id] = (version, decider.evolve(state, event))
         return known
 
     async def _encode(self, prepared: Sequence[Prepared]) -> None:
@@ -128,6 +145,7 @@ class Preparing:
             for subject in self._codec.subjects(event)
         }
         keys = await self._keys.ensure(subjects) if subjects else {}
+        erased = None in keys.values()
         for unit in prepared:
             meta = _meta_json(unit.unit.meta)
             unit.meta = meta.decode()
@@ -135,6 +153,8 @@ class Preparing:
                 partition_key = str(step.step.stream_id).encode() if step.events else b""
                 for ordinal, event in enumerate(step.events, start=1):
                     event_id = uuid7()
+                    if erased:  # read models are filled from this object: it must not show what is sealed
+                        event = self._codec.without_erased(event, keys)  # noqa: PLW2901
                     stored = self._codec.encode(event, event_id, keys)
                     topic = self._topics[type(event)]
                     unit.events.append(
@@ -155,18 +175,21 @@ class Preparing:
                     )
 
 
-def _decide(unit: Unit, key: bytes | None, known: dict[UUID, Known]) -> Prepared:
+def _decide(unit: Unit, key: bytes | None, known: Loaded) -> Prepared:
     steps: list[PreparedStep] = []
     changed: dict[UUID, Known] = {}
     for step in unit.steps:
-        version, state = changed.get(step.stream_id) or known.get(step.stream_id) or (0, step.decider.initial)
+        stream_id, stream = step.stream_id, step.decider.stream
+        if known.kinds.setdefault(stream_id, stream) != stream:
+            raise NotFound(f"there is no {stream} with this id", remedy="check the id")
+        version, state = changed.get(stream_id) or known.streams.get(stream_id) or (0, step.decider.initial)
         if step.expected_version is not None and step.expected_version != version:
             raise StaleVersion(step.stream_id, step.expected_version, version)
         events = list(step.decider.decide(step.command, state))
         steps.append(PreparedStep(step=step, version=version, events=events))
         if events:
             changed[step.stream_id] = (version + len(events), step.decider.fold(events, state))
-    known.update(changed)
+    known.streams.update(changed)
     return Prepared(unit=unit, steps=steps, key=key)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from uuid import UUID
 
 import asyncpg
@@ -10,11 +11,13 @@ import pytest
 
 from shared.eventsourcing import chain
 from shared.eventsourcing.codec import ERASED, SEALED
-from shared.eventsourcing.log import Appended, KeyReused, StaleVersion, Unit
+from shared.eventsourcing.decider import NotFound
+from shared.eventsourcing.log import Appended, KeyReused, StaleVersion, Step, Unit
 from shared.runtime.ids import derived, uuid7
 from tests.support.parcels import (
     ANNA,
     DECIDER,
+    META,
     PARCEL_LIST,
     AlreadyDelivered,
     DeliverParcel,
@@ -244,3 +247,23 @@ async def test_a_send_repeated_on_a_known_parcel_decides_to_nothing(parcels):
     await append(parcels, a_parcel(to=parcel))
     [outcome] = await append(parcels, unit(SendParcel(sender_id=ANNA, label="again"), to=parcel))
     assert (outcome.version, outcome.events) == (1, ())
+
+
+async def test_an_append_for_an_erased_person_shows_nothing_in_the_read_model(parcels):
+    await parcels.keys.erase(ANNA)
+    await append(parcels, a_parcel("a secret"))
+    assert await rows(parcels, "SELECT label FROM read.parcel_list_v1") == [(ERASED,)]
+
+
+async def test_an_id_of_another_kind_of_stream_names_no_parcel(parcels):
+    parcel = uuid7()
+    await append(parcels, a_parcel(to=parcel))
+    crate = dataclasses.replace(DECIDER, stream="crate")
+    step = Step(decider=crate, stream_id=parcel, command=DeliverParcel())
+    for batch in (
+        [Unit(steps=(step,), meta=META)],
+        [Unit(steps=(step,), meta=META), unit(DeliverParcel(), to=parcel)],
+    ):
+        outcomes = await append(parcels, *batch)
+        assert isinstance(outcomes[0], NotFound)
+    assert isinstance(outcomes[1], Appended)
