@@ -57,6 +57,7 @@ def calendars(draw: st.DrawFn) -> tuple[Calendar, datetime]:
 SPANS = st.integers(0, 4 * 86_400)
 
 
+@settings(deadline=None)
 @given(calendars(), SPANS, SPANS)
 def test_business_time_splits_into_parts_that_add_up(
     drawn: tuple[Calendar, datetime], first: int, second: int
@@ -69,6 +70,7 @@ def test_business_time_splits_into_parts_that_add_up(
     assert calendar.between(b, a) == -calendar.between(a, b)
 
 
+@settings(deadline=None)
 @given(calendars(), st.integers(1, 200_000))
 def test_adding_undoes_measuring_and_lands_on_the_first_such_instant(
     drawn: tuple[Calendar, datetime], seconds: int
@@ -83,6 +85,7 @@ def test_adding_undoes_measuring_and_lands_on_the_first_such_instant(
     assert calendar.between(start, end - timedelta(seconds=1)) == seconds - 1
 
 
+@settings(deadline=None)
 @given(calendars(), st.integers(0, 100_000), st.integers(0, 100_000))
 def test_adding_in_two_steps_is_adding_at_once(
     drawn: tuple[Calendar, datetime], first: int, second: int
@@ -93,6 +96,7 @@ def test_adding_in_two_steps_is_adding_at_once(
     )
 
 
+@settings(deadline=None)
 @given(calendars(), SPANS)
 def test_the_explanation_covers_the_span_and_its_open_parts_sum_to_the_time(
     drawn: tuple[Calendar, datetime], seconds: int

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.sla.domain.business_time import Calendar
@@ -214,6 +214,7 @@ HAPPENINGS = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(HAPPENINGS, st.integers(0, 60 * 24 * 12), st.sampled_from((NOMINAL, OUTAGE)))
 def test_whatever_happens_the_intervals_sum_to_the_time_and_no_breach_falls_into_a_pause(
     happenings: list[tuple[str, int, str, str]], after: int, target: Target
@@ -236,6 +237,7 @@ def test_whatever_happens_the_intervals_sum_to_the_time_and_no_breach_falls_into
             assert reading.elapsed >= reading.limit
 
 
+@settings(deadline=None)
 @given(HAPPENINGS)
 def test_the_order_in_which_facts_are_heard_does_not_matter(
     happenings: list[tuple[str, int, str, str]],
