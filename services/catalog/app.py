@@ -21,6 +21,7 @@ from services.catalog.publishes import PUBLISHER
 from services.catalog.subscribes import SUBSCRIPTIONS
 from shared.eventsourcing.codec import Codec
 from shared.eventsourcing.event_store import LogDefinition
+from shared.eventsourcing.housekeeping import EVENTS
 from shared.http.context import ServiceContext, ServiceDefinition
 
 LOG = LogDefinition(
@@ -30,6 +31,7 @@ LOG = LogDefinition(
             *service_events.Event.__args__,
             *agreement_events.Event.__args__,
             *breach_events.Event.__args__,
+            *EVENTS,
         ]
     ),
     publisher=PUBLISHER,

@@ -19,11 +19,12 @@ from services.demand.publishes import PUBLISHER
 from services.demand.subscribes import SUBSCRIPTIONS
 from shared.eventsourcing.codec import Codec
 from shared.eventsourcing.event_store import LogDefinition
+from shared.eventsourcing.housekeeping import EVENTS
 from shared.http.context import ServiceContext, ServiceDefinition
 
 LOG = LogDefinition(
     service="demand",
-    codec=Codec([*concept_events.Event.__args__, BoardAppointed, *ledger_events.Event.__args__]),
+    codec=Codec([*concept_events.Event.__args__, BoardAppointed, *ledger_events.Event.__args__, *EVENTS]),
     publisher=PUBLISHER,
     read_models=(CONCEPT_LIST, BOARD_LIST, REQUEST_DEMAND),
 )

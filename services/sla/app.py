@@ -23,6 +23,7 @@ from services.sla.subscribes import SUBSCRIPTIONS
 from services.sla.timers import timers
 from shared.eventsourcing.codec import Codec
 from shared.eventsourcing.event_store import LogDefinition
+from shared.eventsourcing.housekeeping import EVENTS
 from shared.http.context import ServiceContext, ServiceDefinition
 
 LOG = LogDefinition(
@@ -32,6 +33,7 @@ LOG = LogDefinition(
             *calendar_events.Event.__args__,
             *agreement_events.Event.__args__,
             *record_events.Event.__args__,
+            *EVENTS,
         ]
     ),
     publisher=PUBLISHER,
