@@ -8,15 +8,17 @@ FROM ${UV_IMAGE} AS uv
 
 FROM ${PYTHON_IMAGE} AS packages
 COPY --from=uv /uv /usr/local/bin/uv
-ENV UV_COMPILE_BYTECODE=1 \
-    UV_LINK_MODE=copy \
+ENV UV_LINK_MODE=copy \
     UV_NO_CACHE=1 \
     UV_PROJECT_ENVIRONMENT=/opt/plumbline \
     UV_PYTHON_DOWNLOADS=never
 WORKDIR /build
 # Nothing of the project is needed here, so this layer lasts until the lock changes, and all services share it.
 COPY pyproject.toml uv.lock ./
-RUN uv sync --frozen --no-default-groups --no-install-project
+# The command line's own packages are left out: an image serves, and `plumbline` runs beside it.
+RUN uv sync --frozen --no-default-groups --no-install-project \
+    --no-install-package typer --no-install-package rich --no-install-package pygments \
+    --no-install-package markdown-it-py --no-install-package mdurl --no-install-package shellingham
 
 FROM ${PYTHON_IMAGE}
 # One number for the user, known to no host: what `runAsNonRoot` and file rights are checked against.
@@ -24,7 +26,6 @@ RUN groupadd --gid 10001 plumbline \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin plumbline
 COPY --from=packages /opt/plumbline /opt/plumbline
 ENV PATH=/opt/plumbline/bin:/usr/local/bin:/usr/bin:/bin \
-    PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
 WORKDIR /app
 
@@ -32,8 +33,10 @@ ARG SERVICE
 COPY shared/ shared/
 COPY services/__init__.py services/
 COPY services/${SERVICE}/ services/${SERVICE}/
+# Importing what will be imported proves that it can be and leaves its bytecode, for a file system that is read-only later.
 # `exec` leaves Python as process 1, so that SIGTERM reaches it.
-RUN test -f "services/${SERVICE}/__main__.py" \
+RUN python -c "import services.${SERVICE}.__main__, shared.eventsourcing.migrating, shared.messaging.__main__, \
+alembic.command, uvicorn.loops.auto, uvicorn.protocols.http.httptools_impl, uvloop" \
     && python -m compileall -q shared services \
     && printf '#!/bin/sh\nexec python -m services.%s "$@"\n' "${SERVICE}" >/usr/local/bin/plumbline-service \
     && chmod 755 /usr/local/bin/plumbline-service
