@@ -14,16 +14,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Annotated, Any
 
+import httpx
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from services.command_line.access import Access, TokenOption, UrlOption
+from services.command_line.access import Access, Refused, TokenOption, UrlOption
 from services.intake.adapters.servicenow import Batch, batches
 
 OUT = Console(highlight=False)
 IN_FLIGHT = 3  # batches under way at once: one is read, one is judged, one commits
+BATCH_BYTES = 60_000  # some 25 incidents: answered in time by a machine that is busy with much else
+PATIENCE_SECONDS = 120.0
 REASONS_SHOWN = 10
 _NEEDED = ("number", "incident_state", "sys_mod_count", "sys_updated_at")
 
@@ -89,7 +92,7 @@ async def _import(file: Path, zone: str, source: str, access: Access) -> Totals:
 
     async def send(batch: Batch, read: int) -> None:
         try:
-            answer = await access.post_bytes("intake", "/v1/imports/servicenow", batch.body)
+            answer = await _patiently(access, batch)
         finally:
             places.release()
         totals.add(batch, answer)
@@ -99,7 +102,7 @@ async def _import(file: Path, zone: str, source: str, access: Access) -> Totals:
     with file.open("rb") as raw, bar:
         try:
             async with access, asyncio.TaskGroup() as group:
-                found = batches(_rows(raw, file.suffix), zone, source=source)
+                found = batches(_rows(raw, file.suffix), zone, source=source, most_bytes=BATCH_BYTES)
                 while (batch := await asyncio.to_thread(next, found, None)) is not None:
                     await places.acquire()
                     group.create_task(send(batch, raw.tell()))
@@ -107,6 +110,25 @@ async def _import(file: Path, zone: str, source: str, access: Access) -> Totals:
             raise failed.exceptions[0] from None  # the first refusal ends the import; the rest follow from it
         bar.update(task, completed=file.stat().st_size)  # noqa: ASYNC240
     return totals
+
+
+async def _patiently(access: Access, batch: Batch) -> Mapping[str, Any]:
+    """Send a batch, and again while the service is away or overloaded: a batch is never taken twice."""
+    deadline = asyncio.get_running_loop().time() + PATIENCE_SECONDS
+    pause = 1.0
+    while True:
+        try:
+            answer: Mapping[str, Any] = await access.post_bytes(
+                "intake", "/v1/imports/servicenow", batch.body
+            )
+        except (Refused, httpx.TransportError) as error:
+            passing = not isinstance(error, Refused) or error.status in (429, 503)
+            if not passing or asyncio.get_running_loop().time() > deadline:
+                raise
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 10)
+        else:
+            return answer
 
 
 def _rows(raw: IO[bytes], suffix: str) -> Iterator[Mapping[str, str]]:

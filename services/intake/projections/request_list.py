@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from services.intake.domain.request import events as past
 from services.intake.domain.vocabulary import RequestState
+from shared.eventsourcing.codec import ERASED
 from shared.eventsourcing.housekeeping import SubjectErased
 from shared.eventsourcing.log import Recorded
 from shared.eventsourcing.projection import Changes, ReadModel
@@ -74,10 +75,15 @@ def _late(event: past.BreachNoted) -> dict[str, Any]:
     return {"breached_at_source": True} if event.clock_id is None else {"breaches": event.breaches}
 
 
+def _readable(value: Any) -> Any:
+    """Return what is shown of a field: of an erased person nothing, live and rebuilt alike."""
+    return None if value == ERASED else value
+
+
 _CHANGED: dict[type, Callable[[Any], dict[str, Any]]] = {
     past.RequesterChanged: lambda event: {
         "requester_id": event.requester_id,
-        "requester_name": event.requester_name,
+        "requester_name": _readable(event.requester_name),
     },
     past.RequestTriaged: lambda event: {
         **_weight(event),
@@ -115,7 +121,7 @@ def _submitted(recorded: Recorded, event: past.RequestSubmitted) -> dict[str, An
         "kind title requester_id requester_name business_unit channel source_type source_system external_id "
         "service category impact urgency priority needed_by historic"
     )
-    return {name: getattr(event, name) for name in same.split()} | {
+    return {name: _readable(getattr(event, name)) for name in same.split()} | {
         "number": human_number("REQ", recorded.recorded_at, event.serial),
         "state": RequestState.SUBMITTED,
         "submitted_at": event.occurred_at,
