@@ -60,6 +60,7 @@ check-borders: setup
 	$(BIN)/lint-imports
 check-contracts: setup
 	$(BIN)/python -m shared.contracts.publish --check
+	$(BIN)/plumbline openapi --check
 check-map: setup
 	$(BIN)/pytest tests/architecture -q
 

@@ -14,6 +14,7 @@ from services.command_line.configuration import config
 from services.command_line.demo import demo
 from services.command_line.history import servicenow
 from services.command_line.installation import NotRunning
+from services.command_line.openapi import openapi
 from services.command_line.opened import NoDatabases
 from services.command_line.operations import (
     doctor,
@@ -68,6 +69,7 @@ app.command()(restored)
 app.command()(topics)
 app.command()(token)
 app.command()(config)
+app.command()(openapi)
 app.command()(doctor)
 imports.command("servicenow")(servicenow)
 

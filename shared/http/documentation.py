@@ -7,9 +7,10 @@ from html import escape
 from pathlib import Path
 
 from starlette.requests import Request
-from starlette.responses import FileResponse, HTMLResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
+from shared.contracts.asyncapi import asyncapi_document
 from shared.http.problems import Kind, Problem, kinds
 
 ASSETS = Path(__file__).parent / "assets"
@@ -28,10 +29,11 @@ _PAGE = (ASSETS / "page.html").read_text(encoding="utf-8")
 
 
 def routes() -> list[Route]:
-    """Return `/docs`, its files and `/problems/<code>`."""
+    """Return `/docs`, its files, `/problems/<code>` and `/asyncapi.json`."""
     return [
         Route("/docs", _documentation),
         Route("/docs/{name}", _asset),
+        Route("/asyncapi.json", _asyncapi),
         Route("/problems/", _problems),
         Route("/problems/{code}", _problem),
     ]
@@ -45,6 +47,10 @@ async def _documentation(request: Request) -> Response:
         f'<script src="{root}/docs/documentation.js"></script>'
     )
     return HTMLResponse(_PAGE.format(title=escape(request.app.title), root=root, body=body), headers=_HEADERS)
+
+
+async def _asyncapi(_: Request) -> Response:
+    return JSONResponse(asyncapi_document())
 
 
 async def _asset(request: Request) -> Response:
