@@ -1,4 +1,4 @@
-"""How a command reaches the running APIs: the address and token given, else this machine's own."""
+"""How a command reaches the running APIs: the address and token given, else our own."""
 
 from __future__ import annotations
 

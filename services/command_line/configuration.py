@@ -1,4 +1,4 @@
-"""`plumbline config`: every setting, what it is for, and whether the environment's values are right."""
+"""`plumbline config`: every setting, what it is for, and whether the values are right."""
 
 from __future__ import annotations
 

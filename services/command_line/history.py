@@ -1,4 +1,4 @@
-"""`plumbline import`: history from other systems' files, exactly once however often it is run."""
+"""`plumbline import`: history from other systems' files, once however often it is run."""
 
 from __future__ import annotations
 

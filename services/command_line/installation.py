@@ -1,4 +1,4 @@
-"""One machine's own Plumbline: where its data, keys, ports and tokens are kept between runs."""
+"""One machine's own Plumbline: where its data, keys, ports and tokens are kept."""
 
 from __future__ import annotations
 

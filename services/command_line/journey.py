@@ -1,4 +1,4 @@
-"""One real request's journey through the four services: the demo, the tests and `make journey` play it."""
+"""One request's journey through the four services: demo, tests and `make journey` play it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Independent clients of the events, for the demo and the journey: over Kafka or over the feeds."""
+"""Independent clients of the events, over Kafka or feeds: for the demo and the journey."""
 
 from __future__ import annotations
 

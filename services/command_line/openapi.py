@@ -1,4 +1,4 @@
-"""`plumbline openapi`: writes the four APIs' documents, or says which committed one is stale."""
+"""`plumbline openapi`: writes the four APIs' documents, or says which one is stale."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Opens one service's databases for an operation: this machine's own, or those the environment names."""
+"""Opens a service's databases for an operation: our own, or those the environment names."""
 
 from __future__ import annotations
 

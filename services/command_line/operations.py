@@ -1,4 +1,4 @@
-"""What operators do to a log: migrate, rebuild, erase, unpark, reconcile, restore, topics, doctor."""
+"""What operators do: migrate, rebuild, erase, unpark, reconcile, restore, topics, doctor."""
 
 from __future__ import annotations
 

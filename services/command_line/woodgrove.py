@@ -1,4 +1,4 @@
-"""Loads the Woodgrove Bank sample through the APIs: people's words, a calendar, an agreement, requests."""
+"""Loads the Woodgrove Bank sample through the APIs: services, an agreement, requests."""
 
 from __future__ import annotations
 
