@@ -1,4 +1,4 @@
-"""The half of an append that holds the lock: one call that stores events, then the read models."""
+"""The half of an append that holds the lock: stores events, then writes the read models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The task of every process that brings its read models up to the head of the log, in chunks."""
+"""The task of every process that brings its read models up to the head, in chunks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The hash chain over the log: what proves that no stored event was changed, lost or inserted."""
+"""The hash chain over the log: proof that no event was changed, lost or inserted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stored bytes to events and back: type names, schema versions, upcasters, sealed personal fields."""
+"""Stored bytes to events and back: type names, versions, upcasters, sealed fields."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command bus: may this actor issue this command, and if so, append what follows from it."""
+"""The command bus: may this actor issue this command? If so, append what follows from it."""
 
 from __future__ import annotations
 

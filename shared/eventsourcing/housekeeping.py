@@ -1,4 +1,4 @@
-"""What every service's log can say about itself: a person was erased, a source was set back."""
+"""What every log can say about itself: a person was erased, a source was set back."""
 
 from __future__ import annotations
 

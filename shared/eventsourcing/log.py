@@ -1,4 +1,4 @@
-"""What the log holds and what is asked of it: recorded events, units of work, their outcomes."""
+"""What the log holds and is asked: recorded events, units of work, their outcomes."""
 
 from __future__ import annotations
 

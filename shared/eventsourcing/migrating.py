@@ -1,4 +1,4 @@
-"""Brings a service's two databases to this release's schema; only adds, and never goes back."""
+"""Brings a service's two databases to this release's schema; only adds, never goes back."""
 
 from __future__ import annotations
 

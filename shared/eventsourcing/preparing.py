@@ -1,4 +1,4 @@
-"""The half of an append that needs no lock: load, decide, seal, encode and digest a batch of units."""
+"""The half of an append that needs no lock: load, decide, seal, encode and digest units."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The kernel's own tables and functions, as frozen SQL that every service's first migration runs."""
+"""The kernel's own tables and functions: frozen SQL for every service's first migration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Timers: due rows kept by events, and the leased poller that turns what is due into commands."""
+"""Timers: due rows kept by events, and the leased poller that makes commands of them."""
 
 from __future__ import annotations
 
