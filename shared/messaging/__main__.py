@@ -1,4 +1,4 @@
-"""Declares every topic of the published language at the broker: `python -m shared.messaging`."""
+"""Declares every topic of the contracts at the broker: `python -m shared.messaging`."""
 
 from __future__ import annotations
 
