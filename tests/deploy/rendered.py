@@ -1,4 +1,4 @@
-"""The deployment as it is rendered: what `make check-deploy` leaves for the tests to judge."""
+"""The deployment as rendered: what `make check-deploy` leaves for the tests to judge."""
 
 from __future__ import annotations
 

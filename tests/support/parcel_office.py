@@ -1,4 +1,4 @@
-"""The parcel service with more to look at: counters, an asynchronous model, due rows, erasure."""
+"""The parcel service with more to see: counters, an async model, due rows, erasure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A service as small as can be, for tests of the kernel: parcels are sent, weighed and delivered."""
+"""A service as small as can be, for tests of the kernel: parcels sent, weighed, delivered."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An erased person is gone from the log, from every read model, and stays gone after a restore."""
+"""An erased person is gone from log and read models, and stays gone after a restore."""
 
 from __future__ import annotations
 
