@@ -1,4 +1,4 @@
-"""The `plumbline` command: start everything, play the demo, import history, operate the logs."""
+"""The `plumbline` command: start everything, play the demo, import, operate the logs."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ from services.command_line.tail import tail
 from services.command_line.tokens import token
 from services.command_line.up import up as run_all
 from shared.http.serve import PortTaken
+from shared.runtime import logging
 from shared.runtime.database import DatabaseAway
 from shared.runtime.postgres_binaries import NoPostgres
 
@@ -76,6 +77,7 @@ imports.command("servicenow")(servicenow)
 
 def main() -> None:
     """Run the command line; an expected failure is one sentence and status 1, not a trace."""
+    logging.configure(service="plumbline", level="warning", style="console")
     try:
         app()
     except EXPECTED as error:
