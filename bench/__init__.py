@@ -1,0 +1,1 @@
+"""Benchmarks: each figure beside a named limit that the same run has measured."""
