@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any
 
-import holidays as holiday_calendars
 from pydantic import Field, model_validator
 
 from services.sla.domain.calendar.decider import CalendarUnusable
@@ -116,6 +115,8 @@ class HoursBody(Body):
 
 def resolve(source: HolidaySource) -> tuple[Holiday, ...]:
     """Look up a source's dates; raises `CalendarUnusable` for a market or country nobody knows."""
+    import holidays as holiday_calendars  # its calendars of the world take a fifth of the start to load
+
     years = range(source.first_year, source.last_year + 1)
     try:
         if source.market:
