@@ -30,8 +30,8 @@ async def applied(database: Database) -> int:
     async with database.connection() as conn:
         try:
             revision = await conn.fetchval("SELECT max(version_num) FROM alembic_version")
-        except asyncpg.UndefinedTableError:
-            return 0
+        except (asyncpg.UndefinedTableError, asyncpg.InsufficientPrivilegeError):
+            return 0  # the first migration grants the right to look as its last step
     return int(str(revision)[:4]) if revision else 0
 
 
