@@ -104,5 +104,6 @@ def timers(context: ServiceContext) -> Sequence[TimerPoller]:
             progress=context.progress,
             issue=Checks(context.database, context.store, context.clock).issue,
             lease=Lease(context.database, "timers"),
+            metrics=context.metrics,
         )
     ]

@@ -17,6 +17,7 @@ from shared.messaging.message import Subscription
 from shared.runtime.clock import Clock
 from shared.runtime.database import Database
 from shared.runtime.ids import NumberBlocks
+from shared.runtime.metrics import Metrics
 from shared.runtime.settings import ServiceSettings
 
 
@@ -32,6 +33,7 @@ class ServiceContext:
     commands: CommandHandler
     numbers: Mapping[str, NumberBlocks]
     progress: Completeness
+    metrics: Metrics
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -122,6 +122,7 @@ class Service:
             commands=CommandHandler(commit, self.definition.permissions),
             numbers={prefix: NumberBlocks(database, sequence) for prefix, sequence in numbers},
             progress=worker.progress,
+            metrics=self.metrics,
         )
         if WORKER in self.roles:
             worker.start(self.context)

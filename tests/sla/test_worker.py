@@ -35,5 +35,6 @@ async def test_a_request_gets_its_clocks_while_intake_is_away(woodgrove: Running
         assert {clock["target"] for clock in clocks} == {"contact", "incident-nominal"}
         # Both deadlines have long passed, but whether they were kept only intake knows.
         assert {clock["breached_at"] for clock in clocks} == {None}
+        assert b"plumbline_timer_overdue_seconds_count" in worker.metrics.page()
     finally:
         await worker.stop()
