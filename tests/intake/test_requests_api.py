@@ -134,11 +134,13 @@ async def test_internal_comments_are_for_staff(intake: RunningService) -> None:
     path = f"/v1/requests/{made['id']}"
     await intake.post(f"{path}/comments", {"comment": "On its way."})
     await intake.post(f"{path}/comments", {"comment": "Cheapest one.", "visibility": "internal"})
-    answered = await intake.client.get(f"{path}/history", headers=intake.token("cleo", "requester"))
+    answered = await intake.client.get(
+        f"{path}/history", headers=intake.token("anna@woodgrove.example", "requester")
+    )
     assert "On its way." in answered.text
     assert "Cheapest one." not in answered.text
     assert "Cheapest one." in str(await intake.get(f"{path}/history"))
-    read = await intake.client.get(path, headers=intake.token("cleo", "requester"))
+    read = await intake.client.get(path, headers=intake.token("anna@woodgrove.example", "requester"))
     assert read.headers["ETag"] == '"3"'
 
 
@@ -171,3 +173,24 @@ async def test_an_unknown_request_is_not_found(intake: RunningService) -> None:
     for path in ("", "/history", "/allowed-transitions"):
         answered = await intake.client.get(f"/v1/requests/{UUID(int=1)}{path}", headers=intake.token("anna"))
         assert answered.status_code == 404
+
+
+async def test_a_requester_sees_and_touches_only_their_own_requests(intake: RunningService) -> None:
+    mine = await intake.post("/v1/requests", MONITOR)
+    theirs = await intake.post("/v1/requests", {**MONITOR, "requester": {"address": "bo@woodgrove.example"}})
+    anna = intake.token("anna@woodgrove.example", "requester")
+
+    async def status(path: str) -> int:
+        return (await intake.client.get(path, headers=anna)).status_code
+
+    listed = (await intake.client.get("/v1/requests", headers=anna)).json()["items"]
+    assert [row["id"] for row in listed] == [mine["id"]]
+    counted = (await intake.client.get("/v1/request-counts", headers=anna)).json()
+    assert counted["total"] == 1
+    for part in ("", "/history", "/allowed-transitions"):
+        assert await status(f"/v1/requests/{mine['id']}{part}") == 200
+        assert await status(f"/v1/requests/{theirs['id']}{part}") == 404
+    for request, found in ((mine, 200), (theirs, 404)):
+        path = f"/v1/requests/{request['id']}/withdrawal"
+        answered = await intake.client.post(path, json={}, headers=anna)
+        assert answered.status_code == found, answered.text

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
+from services.intake.api.reading import only_of
 from services.intake.api.requests import RequestFilters
 from services.intake.projections.counts import counted, summed
 from shared.http.context import ServiceContext
@@ -16,7 +17,7 @@ def router(context: ServiceContext) -> APIRouter:
     routes = APIRouter(prefix="/v1/request-counts", tags=["requests"])
 
     @routes.get("", summary="Count requests, with the filters of the list")
-    async def counts(wanted: Annotated[RequestFilters, Query()], _actor: Caller) -> Any:
-        return summed(await context.database.rows(counted(wanted.filters())))
+    async def counts(wanted: Annotated[RequestFilters, Query()], actor: Caller) -> Any:
+        return summed(await context.database.rows(counted(wanted.filters(only_of(actor)))))
 
     return routes

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response as PlainResponse
 from starlette.routing import Route
 
-from services.intake.api.reading import columns, history_of
+from services.intake.api.reading import columns, history_of, only_of
 from services.intake.api.steps import utc
 from services.intake.domain.lifecycle import allowed_transitions
 from services.intake.domain.people import person_id
@@ -159,8 +159,9 @@ class RequestFilters(Body):
     submitted_from: AwareDatetime | None = Field(default=None, description="from this moment on")
     submitted_before: AwareDatetime | None = Field(default=None, description="before this moment")
 
-    def filters(self) -> request_list.Filters:
-        return request_list.Filters(**self.model_dump())
+    def filters(self, of: UUID | None) -> request_list.Filters:
+        """Return the filters, narrowed to the requests of one person where only theirs may be seen."""
+        return request_list.Filters(**self.model_dump(exclude={"limit", "cursor"}), of=of)
 
 
 class ListQuery(RequestFilters):
@@ -168,9 +169,6 @@ class ListQuery(RequestFilters):
 
     limit: int = Field(default=50, ge=1, le=100, description="rows per page")
     cursor: str | None = Field(default=None, description="`next_cursor` of the page before")
-
-    def filters(self) -> request_list.Filters:
-        return request_list.Filters(**self.model_dump(exclude={"limit", "cursor"}))
 
 
 def router(context: ServiceContext) -> APIRouter:
@@ -181,9 +179,9 @@ def router(context: ServiceContext) -> APIRouter:
         return await submit(context, body, actor, key)
 
     @routes.get("", summary="List requests, newest first")
-    async def list_(wanted: Annotated[ListQuery, Query()], _actor: Caller) -> Any:
+    async def list_(wanted: Annotated[ListQuery, Query()], actor: Caller) -> Any:
         page = Page(limit=wanted.limit, cursor=wanted.cursor)
-        filters = wanted.filters()
+        filters = wanted.filters(only_of(actor))
         order = f"requests {filters}"
         after = page.after(order, datetime.fromisoformat, UUID)
         rows = await context.database.rows(request_list.newest(filters, after, page.limit + 1))

@@ -9,7 +9,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 from pydantic import AwareDatetime, Field
 
-from services.intake.api.reading import columns, history_of
+from services.intake.api.reading import columns, history_of, only_of
 from services.intake.api.steps import utc
 from services.intake.domain.change_lifecycle import allowed_transitions
 from services.intake.domain.people import person_id
@@ -83,8 +83,9 @@ class BoardQuery(Body):
     limit: int = Field(default=50, ge=1, le=100, description="rows per page")
     cursor: str | None = Field(default=None, description="`next_cursor` of the page before")
 
-    def filters(self) -> rfc_board.Filters:
-        return rfc_board.Filters(**self.model_dump(exclude={"limit", "cursor"}))
+    def filters(self, of: UUID | None) -> rfc_board.Filters:
+        """Return the filters, narrowed to the changes one person asked for where only those may be seen."""
+        return rfc_board.Filters(**self.model_dump(exclude={"limit", "cursor"}), requester_id=of)
 
 
 def router(context: ServiceContext) -> APIRouter:
@@ -95,11 +96,12 @@ def router(context: ServiceContext) -> APIRouter:
         return await _draft(context, body, actor, key)
 
     @routes.get("", summary="List requests for change, newest first")
-    async def list_(wanted: Annotated[BoardQuery, Query()], _actor: Caller) -> Any:
+    async def list_(wanted: Annotated[BoardQuery, Query()], actor: Caller) -> Any:
         page = Page(limit=wanted.limit, cursor=wanted.cursor)
-        order = f"rfcs {wanted.filters()}"
+        filters = wanted.filters(only_of(actor))
+        order = f"rfcs {filters}"
         after = page.after(order, datetime.fromisoformat, UUID)
-        rows = await context.database.rows(rfc_board.newest(wanted.filters(), after, page.limit + 1))
+        rows = await context.database.rows(rfc_board.newest(filters, after, page.limit + 1))
         return page.answer(
             rows, order, lambda row: (row["drafted_at"], row["rfc_id"]), lambda row: columns(row, "rfc_id")
         )

@@ -11,6 +11,7 @@ from uuid import UUID
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from services.intake.api.reading import refuse_strangers
 from shared.eventsourcing.command_handler import Actor
 from shared.eventsourcing.decider import AnyDecider
 from shared.eventsourcing.log import IdempotencyKey, Step
@@ -80,13 +81,10 @@ def steps_router(
 
 def _endpoint(context: ServiceContext, decider: AnyDecider, way: Way) -> Callable[..., Awaitable[Response]]:
     async def take(record_id: UUID, actor: Caller, key: Key, match: Match, body: Any) -> Response:
-        asked = Asked(record_id=record_id, at=context.clock.now(), actor=actor, key=key)
-        step = Step(
-            decider=decider,
-            stream_id=record_id,
-            command=way.command(body, asked),
-            expected_version=match,
-        )
+        command = way.command(body, Asked(record_id=record_id, at=context.clock.now(), actor=actor, key=key))
+        context.commands.authorise(actor, type(command))
+        await refuse_strangers(context, actor, decider, record_id)
+        step = Step(decider=decider, stream_id=record_id, command=command, expected_version=match)
         appended = await context.commands.execute(actor, step, idempotency=key)
         return answer(appended, status=way.status)
 

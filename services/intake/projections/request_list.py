@@ -163,7 +163,10 @@ _EXACT = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filters:
-    """Which requests to show; every filter that is given narrows the list."""
+    """Which requests to show; every filter that is given narrows the list.
+
+    `of` is not a wish but a limit: the only person whose requests the caller may see.
+    """
 
     state: str | None = None
     kind: str | None = None
@@ -177,11 +180,14 @@ class Filters:
     breached: bool | None = None
     submitted_from: datetime | None = None
     submitted_before: datetime | None = None
+    of: UUID | None = None
 
     def conditions(self) -> list[sa.ColumnElement[bool]]:
         """Return the SQL conditions, all of which a row must meet."""
         c = TABLE.c
         found = [c[name] == getattr(self, name) for name in _EXACT if getattr(self, name) is not None]
+        if self.of is not None:
+            found.append(c.requester_id == self.of)
         if self.external_id is not None:
             found.append(sa.func.md5(c.external_id) == sa.func.md5(self.external_id))
         if self.breached is not None:

@@ -123,12 +123,13 @@ class Filters:
     change_type: str | None = None
     service: str | None = None
     request_id: UUID | None = None
+    requester_id: UUID | None = None
 
 
 def newest(filters: Filters, after: tuple[datetime, UUID] | None, limit: int) -> sa.Select[Any]:
     """Return the statement for one page, newest first, beginning after the row with that key."""
     c = TABLE.c
-    names = ("state", "change_type", "service", "request_id")
+    names = ("state", "change_type", "service", "request_id", "requester_id")
     wanted = {name: getattr(filters, name) for name in names if getattr(filters, name) is not None}
     statement = sa.select(TABLE).where(*(c[name] == value for name, value in wanted.items()))
     if after is not None:
