@@ -62,7 +62,7 @@ class Appending:
         row = await conn.fetchrow(_CALL, *arguments)
         if row["behind"] is not None:
             for topic in row["behind"]:
-                await self._fill_outbox(conn, topic)
+                await self.fill_outbox(conn, topic)
             row = await conn.fetchrow(_CALL, *arguments)
         recorded = _recorded(row, units)
         if any(recorded):
@@ -169,7 +169,7 @@ class Appending:
                 f"{type(error).__name__} after position {applied}",
             )
 
-    async def _fill_outbox(self, conn: Any, topic: str) -> None:
+    async def fill_outbox(self, conn: Any, topic: str) -> None:
         """Write the outbox rows that code which did not know this topic left out."""
         rows = await conn.fetch(
             "SELECT e.position, e.stream_id FROM log.event e JOIN log.topic t ON e.position > t.applied "

@@ -50,7 +50,8 @@ class EventStore:
     async def declare(self, conn: Any) -> None:
         """Make the missing rows of own topics and read models; learn the topics' partition counts.
 
-        A topic keeps the partition count that it was first declared with.
+        A topic keeps the partition count that it was first declared with. One that code without it has left
+        behind the head is filled in, under the append lock. Call it in a transaction.
         """
         await conn.execute(
             "INSERT INTO log.topic (name, partitions) SELECT name, $2 FROM unnest($1::text[]) AS t (name) "
@@ -64,9 +65,18 @@ class EventStore:
             [model.name for model in self.definition.read_models],
             [model.version for model in self.definition.read_models],
         )
-        for row in await conn.fetch("SELECT name, partitions FROM log.topic"):
-            if row["name"] in self._partitions:
-                self._partitions[row["name"]] = row["partitions"]
+        topics = await conn.fetch(
+            "SELECT name, partitions, applied < (SELECT coalesce(max(position), 0) FROM log.event) AS behind "
+            "FROM log.topic WHERE name = ANY($1::text[])",
+            list(self._partitions),
+        )
+        self._partitions.update((row["name"], row["partitions"]) for row in topics)
+        behind = [row["name"] for row in topics if row["behind"]]
+        if behind:  # a topic new in this release: nobody may take the head for complete without it
+            await conn.execute("SET LOCAL statement_timeout = 0")
+            await conn.execute("SELECT pg_advisory_xact_lock($1, $2)", *APPEND_LOCK)
+            for topic in behind:
+                await self._appending.fill_outbox(conn, topic)
 
     @property
     def partitions(self) -> Mapping[str, int]:

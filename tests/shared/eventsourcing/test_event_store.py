@@ -19,6 +19,7 @@ from tests.support.parcels import (
     DECIDER,
     META,
     PARCEL_LIST,
+    PUBLISHER,
     AlreadyDelivered,
     DeliverParcel,
     ParcelDelivered,
@@ -28,6 +29,7 @@ from tests.support.parcels import (
     SendParcel,
     WeighParcel,
     a_parcel,
+    definition,
     migrate,
     opened,
     parcel_list,
@@ -267,3 +269,20 @@ async def test_an_id_of_another_kind_of_stream_names_no_parcel(parcels):
         outcomes = await append(parcels, *batch)
         assert isinstance(outcomes[0], NotFound)
     assert isinstance(outcomes[1], Appended)
+
+
+async def test_a_topic_that_older_code_left_behind_is_filled_in_without_a_gap(databases):
+    silent = dataclasses.replace(PUBLISHER, topics={})
+    async with opened(databases, log=definition(publisher=silent)) as older:
+        await append(older, *(a_parcel(str(n)) for n in range(30)))
+        assert await rows(older, "SELECT * FROM log.outbox") == []
+        async with opened(databases) as newer:  # declares at its start
+            assert len(await rows(newer, "SELECT * FROM log.outbox")) == 30
+            await append(older, a_parcel("unheard"))
+            await append(newer, a_parcel("heard"))
+            last: dict[int, int] = {}
+            found = await rows(newer, "SELECT position, partition, prev FROM log.outbox ORDER BY 1")
+            for position, partition, prev in found:
+                assert prev == last.get(partition, 0)
+                last[partition] = position
+            assert len(found) == 32
