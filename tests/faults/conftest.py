@@ -1,4 +1,4 @@
-"""One deployment for all fault tests that leave it as they found it: three services, Kafka, clocks."""
+"""One deployment for the fault tests that leave it as it was: services, Kafka, clocks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What must hold after every fault, as functions of what was seen: each returns what is wrong."""
+"""What must hold after every fault, as functions of what was seen; each says what is not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One process of a release of the parcels service: appends without pause until it is ended."""
+"""One process of a release of the parcels service: appends without pause until ended."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What everything hangs on goes away for a while, or only seems to: nobody notices, or is told at once."""
+"""What all hangs on goes away, or only seems to: nobody notices, or is told at once."""
 
 from __future__ import annotations
 

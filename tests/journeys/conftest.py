@@ -1,4 +1,4 @@
-"""What journeys need: `plumbline up` in a process of its own, with a folder and ports of its own."""
+"""What journeys need: `plumbline up` in a process, with a folder and ports of its own."""
 
 from __future__ import annotations
 

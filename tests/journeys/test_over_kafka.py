@@ -1,4 +1,4 @@
-"""The same journey as it is deployed: eight processes, one PostgreSQL, Kafka, settings alone."""
+"""The same journey as deployed: eight processes, one PostgreSQL, Kafka, settings alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A whole deployment by settings alone: services in processes of their own, durable PostgreSQL, Kafka."""
+"""A whole deployment by settings alone: services as processes, durable PostgreSQL, Kafka."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clients that ask without pause, repeat what went unanswered, and write down all they saw."""
+"""Clients that ask without pause, repeat what went unanswered, and note all they saw."""
 
 from __future__ import annotations
 
