@@ -174,7 +174,7 @@ class Journey:
         yield Told(who="the board", what="approves it", facts={"votes": 2, "revision": rfc["revision"]})
 
     async def _project(self) -> AsyncIterator[Told]:
-        await self._people["ivan.it"].post("demand", "/v1/advisory-boards", self._advisory_board())
+        board = await self._people["ivan.it"].post("demand", "/v1/advisory-boards", self._advisory_board())
         petra = self._people["petra.portfolio"]
         answer = await petra.post("demand", "/v1/concepts", self._concept())
         self.concept_id = answer["id"]
@@ -184,12 +184,13 @@ class Journey:
         await petra.post("demand", f"{steps}/qualification", {"reason": "Complete and worth a decision."})
         yield Told(who="petra.portfolio", what="brings the concept to the advisory board", facts=answer)
         concept = await petra.get("demand", steps)
-        vote = {"vote": "approve", "revision": concept["revision"], "reason": "Worth doing."}
+        judged = {"revision": concept["revision"], "board_id": board["id"]}
+        vote = {"vote": "approve", "reason": "Worth doing.", **judged}
         for member in ("bea.business", "ada.advisor"):
             await self._people[member].post("demand", f"{steps}/votes", vote)
         decision = {
             "outcome": "approve",
-            "revision": concept["revision"],
+            **judged,
             "reason": "Approved within the budget.",
             "owner": {"name": "Head of Commercial Banking"},
             "team": "Digital channels",
