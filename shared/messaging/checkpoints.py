@@ -114,6 +114,19 @@ def refuse_fork(partition: Partition, checkpoint: Checkpoint, head: FeedHead) ->
         )
 
 
+def refuse_shortened(known: Mapping[Partition, Checkpoint], head: FeedHead) -> None:
+    """Raise `StoreFork` when a source lacks what was heard of its present life before it told `head`.
+
+    Its backup was put back and nobody has begun a new life of it yet.
+    """
+    for partition, checkpoint in known.items():
+        end = head.ends.get((partition.topic, partition.number), 0)
+        if checkpoint.position > end and checkpoint.incarnation == head.incarnations[-1].id:
+            raise StoreFork(
+                f"{partition}: heard up to {checkpoint.position}, it ends at {end} now: reconcile"
+            )
+
+
 async def lock(conn: Any, consumer: str, partitions: Iterable[Partition]) -> dict[Partition, Checkpoint]:
     """Lock the checkpoints of these partitions, in one order everywhere, creating those that are missing."""
     places = _columns(sorted(partitions))

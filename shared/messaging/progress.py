@@ -42,6 +42,7 @@ class Progress:
         self._complete: dict[str, datetime] = {}
         self._complete_at: dict[str, float] = {}
         self._waiting: dict[Partition, tuple[int, float]] = {}
+        self._forked: set[str] = set()
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Watch every source until `stopping` is set."""
@@ -61,7 +62,7 @@ class Progress:
                 await self._settle(source)
         except StoreFork:
             return None  # what was heard is no longer what the source says: nothing is complete
-        if not sources or not set(sources) <= self._complete.keys():
+        if not sources or self._forked.intersection(sources) or not set(sources) <= self._complete.keys():
             return None
         return min(self._complete[source] for source in sources)
 
@@ -81,8 +82,25 @@ class Progress:
         return not wanted
 
     async def poll_once(self, source: str) -> None:
-        """Learn a source's head, and repair what has stood still behind it for too long."""
+        """Learn a source's head, and repair what has stood still behind it for too long.
+
+        Raises `StoreFork` when the source was restored and is not what was heard of it any more.
+        """
+        stopped = self._consumer.measures.stopped(source, "fork")
+        try:
+            await self._look(source)
+        except StoreFork:
+            self._forked.add(source)
+            stopped.set(1)
+            raise
+        if source in self._forked:
+            self._forked.discard(source)
+            stopped.set(0)
+
+    async def _look(self, source: str) -> None:
+        heard = await self._marks(source)  # before the head, beyond which then none of them can lie
         head = await self._consumer.feeds[source].head()
+        checkpoints.refuse_shortened(heard, head)
         self._heads[source] = head
         self._consumer.learn(source, head)
         for partition in self._standing(await self._settle(source)):
@@ -95,7 +113,6 @@ class Progress:
             try:
                 await unless(stopping, self.poll_once(source), grace=1)
             except StoreFork as fork:
-                self._consumer.measures.stopped(source, "fork").set(1)
                 _LOG.error("a source tells another story: reconcile", source=source, fork=str(fork))
             except Exception as error:  # noqa: BLE001  a source that is away is asked again in a second
                 _LOG.info("no head", source=source, error=repr(error))

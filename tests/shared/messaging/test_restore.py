@@ -20,8 +20,8 @@ from tests.shared.messaging.test_kafka_transport import relay_of
 from tests.support.kafka import Broker
 
 
-async def restore(world: World, after: int) -> None:
-    """Throw away what came after a position, as a restored backup lacks it, and begin a new incarnation."""
+async def restore(world: World, after: int, *, told: bool = True) -> None:
+    """Throw away what came after a position, as a backup lacks it; `told`: begin a new incarnation."""
     conn = await asyncpg.connect(world.source_databases.owner_url)
     async with conn.transaction():
         await conn.execute("DELETE FROM log.outbox WHERE position > $1", after)
@@ -29,9 +29,10 @@ async def restore(world: World, after: int) -> None:
         await conn.execute("UPDATE log.topic SET applied = $1", after)
         await conn.execute("UPDATE read.read_model SET applied = $1", after)
         await conn.execute("DELETE FROM work.relay_checkpoint WHERE position > $1", after)
-        await conn.execute(
-            "INSERT INTO log.incarnation (ordinal, id, after) VALUES (2, $1, $2)", uuid4(), after
-        )
+        if told:
+            await conn.execute(
+                "INSERT INTO log.incarnation (ordinal, id, after) VALUES (2, $1, $2)", uuid4(), after
+            )
     await conn.close()
 
 
@@ -87,6 +88,26 @@ async def test_who_had_heard_what_was_lost_stops_until_it_is_reconciled(world: W
     kept = [effect for position, effect in enumerate(effects, start=1) if position not in orphans]
     assert sorted(kept, key=lambda effect: effect[1]) == await world.facts()
     assert await reconciled(world) == Reconciled(rewound=(), orphans=())
+
+
+async def test_a_source_that_lacks_what_was_heard_is_not_complete_until_that_is_set_right(world: World):
+    await world.send(10)
+    await world.depot.consumer.take("parcels", await world.messages())
+    progress = Progress(world.depot.consumer)
+    await progress.poll_once("parcels")
+    assert await progress.complete(["parcels"]) is not None
+    await restore(world, 15, told=False)
+    with pytest.raises(StoreFork, match="reconcile"):
+        await progress.poll_once("parcels")
+    assert await progress.complete(["parcels"]) is None
+    assert world.depot.counted("consumer_stopped", source="parcels", reason="fork") == 1
+
+    await restore(world, 15)
+    await reconciled(world)
+    await heard_again(world)
+    await progress.poll_once("parcels")
+    assert await progress.complete(["parcels"]) is not None
+    assert world.depot.counted("consumer_stopped", source="parcels", reason="fork") == 0
 
 
 @pytest.mark.kafka
