@@ -25,6 +25,9 @@ SELECT split_part(meta->>'causation', '/', 3)::uuid AS life,
     split_part(meta->>'causation', '/', 4)::bigint AS position
 FROM log.event WHERE type = $1 AND starts_with(meta->>'causation', '/intake/')
 """
+CONSUMERS = ("sla", "demand")
+FORK = r'plumbline_consumer_stopped\{[^}]*reason="fork"[^}]*source="intake"[^}]*\} 1'
+NO_FORK = FORK[:-1] + "0"
 
 
 @pytest.fixture
@@ -68,6 +71,13 @@ async def told(deployment: Deployment, process: str, gauge: str) -> bool:
     return re.search(gauge, answer.text) is not None
 
 
+async def until_both_see(deployment: Deployment, gauge: str) -> None:
+    for name in CONSUMERS:
+        await until(
+            lambda name=name: told(deployment, f"{name}-worker", gauge), f"{name} does not see {gauge}"
+        )
+
+
 async def test_a_restored_store_is_a_fork_until_it_is_reconciled(deployment: Deployment):
     async with load_on(deployment) as load:
         await load.answered(20)
@@ -85,6 +95,8 @@ async def test_a_restored_store_is_a_fork_until_it_is_reconciled(deployment: Dep
     stopped = r'plumbline_relay_stopped\{[^}]*reason="StoreFork"[^}]*\} 1'
     await until(lambda: told(deployment, "intake-worker", stopped), "the relay does not see the fork")
 
+    await until_both_see(deployment, FORK)
+
     await without_intake(deployment)
     said = await deployment.operate("intake", "restored", "intake")
     assert f"begins after position {kept['position']}" in said
@@ -92,15 +104,13 @@ async def test_a_restored_store_is_a_fork_until_it_is_reconciled(deployment: Dep
     await deployment.ready()
     async with load_on(deployment) as load:
         await load.answered(20)
-    fork = r'plumbline_consumer_stopped\{[^}]*reason="fork"[^}]*\} 1'
-    for consumer in ("sla", "demand"):
-        await until(
-            lambda name=consumer: told(deployment, f"{name}-worker", fork), f"{consumer} sees no fork"
-        )
+    await until_both_see(deployment, FORK)
+    for consumer in CONSUMERS:
         assert "set back to" in await deployment.operate(consumer, "reconcile", consumer, "intake")
         assert "No own event" in await deployment.operate(consumer, "reconcile", consumer, "intake")
     await until(lambda: world.settled(deployment, clocks=False), "nobody follows the restored log", 120)
     await assert_only_what_the_backup_lacks_is_lost(deployment, kept["position"])
+    await until_both_see(deployment, NO_FORK)
     async with load_on(deployment) as load:
         await load.answered(20)
     await until(

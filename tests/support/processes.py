@@ -24,13 +24,17 @@ _TAIL_CHARACTERS = 4000
 
 
 async def until(
-    condition: Callable[[], Awaitable[bool]], why: str, seconds: float = PATIENCE_SECONDS
+    condition: Callable[[], Awaitable[bool]],
+    why: str | Callable[[], str],
+    seconds: float = PATIENCE_SECONDS,
+    *,
+    every: float = _POLL_SECONDS,
 ) -> None:
-    """Wait for something to become true, or fail with `why`."""
+    """Wait for something to become true, looking every so many seconds, or fail with `why`."""
     deadline = now() + seconds
     while not await condition():
-        assert now() < deadline, why
-        await asyncio.sleep(_POLL_SECONDS)
+        assert now() < deadline, why if isinstance(why, str) else why()
+        await asyncio.sleep(every)
 
 
 def now() -> float:
@@ -138,7 +142,7 @@ class Process:
         async def died() -> bool:
             return len(self.deaths) >= times
 
-        await until(died, f"{self.name} has not died {times} times; it said:\n{self.said()}")
+        await until(died, lambda: f"{self.name} has not died {times} times; it said:\n{self.said()}")
 
     async def end(self, how: Signals = Signals.SIGTERM, seconds: float = PATIENCE_SECONDS) -> int:
         """Ask it to end, wait until it has, and return its exit status."""
@@ -161,7 +165,7 @@ class Process:
                     return False
                 return answer.is_success
 
-            await until(answers, f"{self.name} does not become ready; it said:\n{self.said()}", seconds)
+            await until(answers, lambda: f"{self.name} is not ready; it said:\n{self.said()}", seconds)
 
     def said(self) -> str:
         """Return the end of what it printed."""
