@@ -49,8 +49,9 @@ class SubjectKeys:
         self._ttl = ttl_seconds
         self._capacity = capacity
         self._cache: OrderedDict[UUID, tuple[float, bytes | None]] = OrderedDict()
-        self._wanted: dict[UUID, None] = {}
-        self._flush = asyncio.Lock()
+        self._wanted: dict[UUID, None] = {}  # what the next flush makes
+        self._flush: asyncio.Task[Keys] | None = None  # under way
+        self._next: asyncio.Task[Keys] | None = None  # waits for it
 
     async def load(self, subjects: Collection[UUID]) -> Keys:
         """Return the keys that exist; a subject never seen is absent, an erased one is None."""
@@ -68,16 +69,12 @@ class SubjectKeys:
         if not missing:
             return known
         self._wanted.update(dict.fromkeys(missing))
-        while True:
-            async with self._flush:
-                known, missing = self._cached(subjects)
-                if not missing:
-                    return known
-                wanted, self._wanted = list(self._wanted), {}
-                made = await self._make(wanted or missing)
-            known.update({subject: made[subject] for subject in subjects if subject in made})
-            if all(subject in known for subject in subjects):
-                return known
+        if self._next is None:
+            self._next = asyncio.create_task(self._make_wanted(self._flush), name="subject keys")
+        # All who wait go on in the same turn of the loop, so that their units share an append as well.
+        made = await asyncio.shield(self._next)
+        known.update((subject, made[subject]) for subject in missing)
+        return known
 
     async def erase(self, subject: UUID) -> None:
         """Destroy the subject's key for ever; a subject never seen can have no key made afterwards either."""
@@ -95,6 +92,13 @@ class SubjectKeys:
             "SELECT subject FROM subject_key WHERE key IS NULL ORDER BY erased_at, subject"
         )
         return [row["subject"] for row in rows]
+
+    async def _make_wanted(self, before: asyncio.Task[Keys] | None) -> Keys:
+        if before is not None:
+            await asyncio.wait((before,))
+        self._flush, self._next = self._next, None
+        wanted, self._wanted = list(self._wanted), {}
+        return await self._make(wanted)
 
     async def _make(self, subjects: list[UUID]) -> Keys:
         fresh = [os.urandom(KEY_BYTES) for _ in subjects]
