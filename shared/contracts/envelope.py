@@ -136,6 +136,7 @@ def from_headers(
     )
 
 
+@lru_cache(maxsize=4096)  # an append asks, and so does the answer about it
 def partition_for(key: bytes, count: int) -> int:
     """Return the partition of a key among `count`, as Kafka's default partitioner does in every client."""
     return (murmur2(key) & 0x7FFFFFFF) % count

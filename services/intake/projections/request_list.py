@@ -116,13 +116,18 @@ _CHANGED: dict[type, Callable[[Any], dict[str, Any]]] = {
 }
 
 
+_SAME = (
+    "kind", "requester_id", "business_unit", "channel", "source_type", "source_system", "external_id",
+    "service", "category", "impact", "urgency", "priority", "needed_by", "historic",
+)  # fmt: skip
+
+
 def _submitted(recorded: Recorded, event: past.RequestSubmitted) -> dict[str, Any]:
-    same = (
-        "kind title requester_id requester_name business_unit channel source_type source_system external_id "
-        "service category impact urgency priority needed_by historic"
-    )
-    return {name: _readable(getattr(event, name)) for name in same.split()} | {
+    return {
+        **{name: getattr(event, name) for name in _SAME},
         "number": human_number("REQ", recorded.recorded_at, event.serial),
+        "title": _readable(event.title),
+        "requester_name": _readable(event.requester_name),
         "state": RequestState.SUBMITTED,
         "submitted_at": event.occurred_at,
         "changed_at": event.occurred_at,
