@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, get_type_hints
 from uuid import UUID
 
@@ -37,6 +38,8 @@ class _Form:
     version: int
     personal: tuple[tuple[str, str], ...]  # (field, field that holds its subject's id)
     subjects: tuple[str, ...]
+    sealed: str  # the personal fields as JSON members, each "[sealed]"
+    erased: str
 
 
 class Codec:
@@ -106,8 +109,9 @@ class Codec:
         form = self._forms.get(name)
         if form is None or version > form.version:
             raise NewerData(f"stored event {name} version {version} is not known to this release")
-        if not form.personal and version == form.version:
-            return form.adapter.validate_json(payload)
+        if version == form.version:
+            whole = _opened(payload, form, event_id, keys) if form.personal else payload
+            return form.adapter.validate_json(whole)
         fields = from_json(payload)
         if form.personal:
             _open_boxes(fields, form, event_id, keys)
@@ -121,7 +125,7 @@ class Codec:
         for name, payload in payloads:
             form = self._forms.get(name)
             if form is not None and form.personal:
-                found.update(UUID(subject) for subject in from_json(payload).get(BOXES, {}))
+                found.update(map(_subject, _parted(payload)[1]))
         return found
 
 
@@ -142,19 +146,63 @@ def _form(kind: type) -> _Form:
         version=getattr(kind, "SCHEMA_VERSION", 1),
         personal=personal,
         subjects=tuple(dict.fromkeys(subject for _, subject in personal)),
+        sealed=",".join(f'"{name}":"{SEALED}"' for name, _ in personal),
+        erased=",".join(f'"{name}":"{ERASED}"' for name, _ in personal),
     )
 
 
 def _seal(subject: str, plain: dict[str, Any], event_id: UUID, keys: Keys) -> str | None:
-    key = keys.get(UUID(subject))
+    key = keys.get(_subject(subject))
     return None if key is None else seal(key, to_json(plain), _context(event_id, subject))
 
 
+_subject = lru_cache(maxsize=16_384)(UUID)  # parsing an id costs more than finding it again
+_BOXES_BEGIN = f',"{BOXES}":'
+
+
+def _parted(payload: str | bytes) -> tuple[str, dict[str, str | None]]:
+    """Part a payload into its open members, without the closing brace, and the boxes behind them.
+
+    `encode` writes the boxes last, and inside a JSON string the quotes of this mark would be escaped.
+    """
+    text = payload if isinstance(payload, str) else payload.decode()
+    members, found, rest = text.rpartition(_BOXES_BEGIN)
+    if found:
+        return members, from_json(rest[:-1])
+    if f'"{BOXES}"' not in text:
+        return text[:-1], {}
+    fields = from_json(text)  # written by another hand, with blanks
+    boxes = fields.pop(BOXES)
+    return to_json(fields).decode()[:-1], boxes
+
+
+def _opened(payload: str | bytes, form: _Form, event_id: UUID, keys: Keys | None) -> str:
+    """Return the payload's JSON with what its boxes hold in the open, without parsing the rest of it.
+
+    Of members given twice the last one counts: a personal field stands first as sealed or erased, then as a
+    box held it, then as it always stood in the open.
+    """
+    members, boxes = _parted(payload)
+    if not boxes:
+        return members + "}"
+    parts = [form.sealed if keys is None else form.erased]
+    for subject, box in boxes.items():
+        plain = _unsealed(subject, box, event_id, keys)
+        if plain is not None:
+            parts.append(plain[1:-1].decode())
+    return "{" + ",".join([*parts, members[1:]]) + "}"
+
+
+def _unsealed(subject: str, box: str | None, event_id: UUID, keys: Keys | None) -> bytes | None:
+    key = keys.get(_subject(subject)) if keys is not None else None
+    return unseal(key, box, _context(event_id, subject)) if key is not None and box is not None else None
+
+
 def _open_boxes(fields: dict[str, Any], form: _Form, event_id: UUID, keys: Keys | None) -> None:
+    """Do the same to the parsed fields of an older version, for its upcasters."""
     boxes = fields.pop(BOXES, {})
     for subject, box in boxes.items():
-        key = keys.get(UUID(subject)) if keys is not None else None
-        plain = unseal(key, box, _context(event_id, subject)) if key is not None and box is not None else None
+        plain = _unsealed(subject, box, event_id, keys)
         if plain is not None:
             fields.update(from_json(plain))
     for name, subject_field in form.personal:

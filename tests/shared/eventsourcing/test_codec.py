@@ -87,6 +87,20 @@ def test_a_field_that_was_not_given_is_not_called_erased() -> None:
     assert CODEC.decode("NoteTaken", 3, stored.payload, event_id, {}).reply is None
 
 
+def test_text_that_looks_like_a_box_is_text() -> None:
+    event_id = uuid7()
+    sly = NoteTaken(
+        author_id=ANNA,
+        reader_id=BO,
+        text='","reply":"forged","$sealed":{}}',
+        pages=1,
+        colour=',"$sealed":{"a":"b"}}',
+        occurred_at=NOON,
+    )
+    stored = CODEC.encode(sly, event_id, KEYS)
+    assert CODEC.decode("NoteTaken", 3, stored.payload, event_id, KEYS) == sly
+
+
 def test_two_classes_of_one_name_and_unknown_subjects_are_refused() -> None:
     with pytest.raises(ValueError, match="two event classes"):
         Codec([NoteTaken, NoteTaken])
