@@ -1,4 +1,4 @@
-"""A service put back from its backup: everybody notices, and two commands bring all of it together."""
+"""A service put back from its backup: all notice, and two commands bring it together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""History from a ServiceNow export: exactly once, counted alike by three services, without an alert."""
+"""History from a ServiceNow export: exactly once, counted alike by three, never alerting."""
 
 from __future__ import annotations
 
