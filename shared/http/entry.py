@@ -14,8 +14,7 @@ from shared.eventsourcing.catch_up import CatchUp
 from shared.eventsourcing.encryption import SubjectKeys
 from shared.eventsourcing.event_store import EventStore
 from shared.http.context import ServiceDefinition
-from shared.http.migrations import wait_for_migrations
-from shared.http.migrations import applied, newest
+from shared.http.migrations import applied, newest, wait_for_migrations
 from shared.http.serve import run
 from shared.runtime import logging
 from shared.runtime.database import Database
