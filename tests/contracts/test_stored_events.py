@@ -1,4 +1,4 @@
-"""What a log has stored stays readable: one golden payload per stored type and version, never edited.
+"""What a log has stored stays readable: a golden payload per stored type and version.
 
 A new type or a raised SCHEMA_VERSION asks for a new file; `python -m tests.contracts.test_stored_events`
 writes those that are missing and touches no other.
