@@ -20,8 +20,7 @@ async def running_deployment(kafka_libraries: Path) -> AsyncIterator[Deployment]
 
 
 @pytest.fixture
-async def deployment(running_deployment: Deployment) -> AsyncIterator[Deployment]:
-    """The deployment, sound before and after every test."""
+async def deployment(running_deployment: Deployment) -> Deployment:
+    """The deployment, ready. Every test asserts at its end that it is sound."""
     await running_deployment.ready()
-    yield running_deployment
-    await world.assert_sound(running_deployment)
+    return running_deployment

@@ -46,7 +46,7 @@ async def test_a_process_that_dies_at_the_worst_moment_loses_and_doubles_nothing
     async with load_on(deployment) as load:
         for _ in range(KILLS):
             deaths = len(process.deaths)
-            await process.kill(armed=f"{failpoint}:{random.randint(1, 12)}")  # noqa: S311
+            await process.kill(armed=f"{failpoint}:{random.randint(1, 6)}")  # noqa: S311
             await process.has_died(deaths + 2)
             assert process.deaths[-1] == EXIT_CODE
             await process.ready()

@@ -161,6 +161,7 @@ async def assert_the_past_is_judged_without_an_alert(launched: Launched, source:
     assert said["historic"] > 0
 
 
+@pytest.mark.fault
 async def test_an_import_killed_in_the_middle_and_run_twice_takes_every_incident_once(launched: Launched):
     before = await historic(launched)
     await imported(launched, SAMPLE, "sample", kill_at=random.randint(1, 60))  # noqa: S311
