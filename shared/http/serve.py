@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -27,6 +28,7 @@ from shared.runtime.settings import ServiceSettings
 _LOG = structlog.get_logger(__name__)
 DRAIN_SECONDS = 5.0
 _FINISH_SECONDS = 8
+_YOUNG_OBJECTS = 10_000  # made and not freed before the collector looks: some hundred requests under way
 _BUDGET_SECONDS = 25.0
 
 
@@ -109,6 +111,7 @@ class Host:
     async def _start(self) -> None:
         for service in self._services:
             await service.start()
+        _set_aside()
         apps: dict[str, ASGIApp] = {s.name: s.app for s in self._services if s.app is not None}
         if apps or self._root is not None:
             self.port = await self._open(Prefixes(apps, self._root), self._settings.port)
@@ -158,6 +161,16 @@ class Host:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.end)
+
+
+def _set_aside() -> None:
+    """Spare what start-up has built, which stays for ever, from every later garbage collection.
+
+    Looking through modules, routes and models again and again took a third of a request's processor time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_YOUNG_OBJECTS, 20, 20)
 
 
 def _listen(host: str, port: int) -> socket.socket:
