@@ -77,16 +77,25 @@ class Access:
         headers = {"Idempotency-Key": key} if key else {}
         return await self._ask("POST", service, path, json=body, headers=headers)
 
+    async def post_anew(self, service: str, path: str, body: Any, *, key: str) -> bool:
+        """Post a command and tell whether it is new: False for an answer given before; raises `Refused`."""
+        answer = await self._send("POST", service, path, json=body, headers={"Idempotency-Key": key})
+        return "Idempotency-Replayed" not in answer.headers
+
     async def post_bytes(self, service: str, path: str, body: bytes) -> Any:
         """Post a body that is JSON already; raises `Refused`."""
         headers = {"Content-Type": "application/json"}
         return await self._ask("POST", service, path, content=body, headers=headers)
 
     async def _ask(self, method: str, service: str, path: str, **options: Any) -> Any:
+        answer = await self._send(method, service, path, **options)
+        return answer.json() if answer.content else None
+
+    async def _send(self, method: str, service: str, path: str, **options: Any) -> httpx.Response:
         answer = await self._client.request(method, f"{self._addresses[service]}{path}", **options)
         if answer.is_error:
             raise Refused(method, f"/{service}{path}", answer)
-        return answer.json() if answer.content else None
+        return answer
 
 
 def _problem(answer: httpx.Response) -> dict[str, Any]:

@@ -106,6 +106,14 @@ class Installation:
             encoding="utf-8",
         )
 
+    def is_running(self) -> bool:
+        """Tell whether Plumbline runs from this folder now."""
+        try:
+            self.running()
+        except NotRunning:
+            return False
+        return True
+
     def running(self) -> Running:
         """Return where Plumbline answers; raises `NotRunning` when the process has gone."""
         try:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
+from typing import Any, TypeVar
 
 from services.command_line.installation import SERVICES, Installation
 from services.command_line.services import definitions
@@ -14,11 +16,13 @@ from shared.eventsourcing.encryption import SubjectKeys
 from shared.eventsourcing.event_store import EventStore
 from shared.http.context import ServiceDefinition
 from shared.runtime.database import LIMITS, Database
-from shared.runtime.provisioning import ServiceDatabases
+from shared.runtime.provisioning import ServiceDatabases, provision
 from shared.runtime.settings import ServiceSettings
 
 _FILE = "databases.json"
 _WAIT_SECONDS = 5
+
+T = TypeVar("T")
 
 
 class NoDatabases(Exception):
@@ -51,6 +55,20 @@ def chosen(service: str | None, environment: Mapping[str, str]) -> list[str]:
     if environment.get("DATABASE_URL"):
         raise NoDatabases("DATABASE_URL names one database: say --service NAME")
     return list(SERVICES)
+
+
+def run_here(work: Coroutine[Any, Any, T]) -> T:
+    """Run an operation; this machine's own PostgreSQL is started for it unless `up` has it running."""
+    installation = Installation.of(os.environ)
+    known = (installation.folder / _FILE).exists() and not os.environ.get("DATABASE_URL")
+    if not known or installation.is_running():
+        return asyncio.run(work)
+    server = installation.start_postgres(os.environ)
+    try:
+        remember(installation, asyncio.run(provision(server.url(), SERVICES, server.password)))
+        return asyncio.run(work)
+    finally:
+        server.stop()
 
 
 @asynccontextmanager

@@ -9,13 +9,14 @@ from typing import Annotated
 from uuid import UUID
 
 import typer
+from pydantic import SecretStr
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from services.command_line import diagnosis
 from services.command_line.installation import SERVICES, Installation
-from services.command_line.opened import Opened, chosen, opened
+from services.command_line.opened import Opened, chosen, opened, run_here
 from services.command_line.services import definitions
 from shared.eventsourcing import incarnation, rebuild
 from shared.eventsourcing.erasure import erase as erase_subjects
@@ -33,10 +34,11 @@ from shared.messaging.topics import declare
 from shared.runtime.clock import SystemClock
 from shared.runtime.http_client import http_client
 from shared.runtime.metrics import Metrics
-from shared.runtime.settings import KafkaSettings, ServiceSettings
+from shared.runtime.settings import ServiceSettings
 
 OUT = Console(highlight=False)
 ACTOR = "operator:plumbline"
+_NO_DATABASE = SecretStr("postgresql:///")  # topics are Kafka's alone
 
 ServiceOption = Annotated[
     str | None, typer.Option("--service", "-s", help=f"One of {', '.join(SERVICES)}; all when left out.")
@@ -61,7 +63,7 @@ def migrate(service: ServiceOption = None) -> None:
     Needs PLUMBLINE_MIGRATION_DATABASE_URL and its keys twin (the owner's role); `make up` does it by itself.
     """
     for name in chosen(service, os.environ):
-        asyncio.run(_migrate(name))
+        run_here(_migrate(name))
 
 
 async def _migrate(name: str) -> None:
@@ -91,7 +93,7 @@ def rebuild_read_models(
                     await _rebuild(found, each.name)
 
     for name in chosen(service, os.environ):
-        asyncio.run(run(name))
+        run_here(run(name))
 
 
 async def _rebuild(found: Opened, name: str) -> None:
@@ -135,7 +137,7 @@ def erase(
     async def every() -> None:
         await asyncio.gather(*[run(name) for name in chosen(service, os.environ)])
 
-    asyncio.run(every())
+    run_here(every())
 
 
 def reconcile(
@@ -158,7 +160,7 @@ def reconcile(
             table.add_row(str(orphan.position), orphan.stream, str(orphan.stream_id), orphan.type)
         OUT.print(table if done.orphans else "No own event stands on a lost position.")
 
-    asyncio.run(run())
+    run_here(run())
 
 
 def _rewound(each: Rewound) -> Unit:
@@ -205,7 +207,7 @@ def unpark(service: ServiceOption = None) -> None:
                 OUT.print(f"{name}: nothing is parked")
 
     for name in chosen(service, os.environ):
-        asyncio.run(run(name))
+        run_here(run(name))
 
 
 def restored(service: Annotated[str, typer.Argument(help="The service whose backup was put back.")]) -> None:
@@ -217,27 +219,25 @@ def restored(service: Annotated[str, typer.Argument(help="The service whose back
             life = await incarnation.restore(found.database, found.store, rules)
             OUT.print(f"{service}: incarnation {life.ordinal} begins after position {life.after}")
 
-    asyncio.run(run())
+    run_here(run())
 
 
 def topics(
     *, apply: Annotated[bool, typer.Option("--apply", help="Create what is missing.")] = False
 ) -> None:
     """Show which Kafka topics are there and which would be declared; `--apply` declares them."""
-    servers = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
+    settings = ServiceSettings(database_url=_NO_DATABASE, keys_database_url=_NO_DATABASE)
+    servers = settings.kafka_bootstrap_servers
     if not servers:
         raise typer.BadParameter("set KAFKA_BOOTSTRAP_SERVERS")
-    settings = KafkaSettings(
-        replication_factor=int(os.environ.get("PLUMBLINE_KAFKA__REPLICATION_FACTOR", "3"))
-    )
     wanted = {
         topic: definition.log.partitions
         for definition in definitions().values()
         for topic in definition.log.publisher.topic_names()
     }
-    access = KafkaAccess(bootstrap_servers=servers, settings=settings)
+    access = KafkaAccess(bootstrap_servers=servers, settings=settings.kafka)
     table = Table("topic", "partitions", "at the broker")
-    for each in asyncio.run(declare(access, wanted, dry_run=not apply)):
+    for each in run_here(declare(access, wanted, dry_run=not apply)):
         made = "declared now" if apply else "missing"
         state = "[red]another count: " + str(each.found) if each.differs else "there"
         table.add_row(each.name, str(each.partitions), state if each.found else made)
@@ -260,7 +260,7 @@ def doctor(service: ServiceOption = None) -> None:
                 well = well and finding.well
         return well
 
-    if not asyncio.run(run()):
+    if not run_here(run()):
         raise typer.Exit(1)
 
 

@@ -28,9 +28,8 @@ async def load(access: Access) -> str:
 
 async def _post(access: Access, service: str, key: str, post: dict[str, object]) -> bool:
     try:
-        answer = await access.post(service, str(post["path"]), post["body"], key=key)
+        return await access.post_anew(service, str(post["path"]), post["body"], key=key)
     except Refused as refused:
         if refused.status != 409:
             raise
         return False
-    return not (isinstance(answer, dict) and answer.get("replayed"))

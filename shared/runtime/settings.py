@@ -32,7 +32,6 @@ class KafkaSettings(BaseModel):
     sasl_password: SecretStr | None = Field(default=None, description="of this service")
     ssl_cafile: Path | None = Field(default=None, description="certificates of the brokers' authority")
     replication_factor: int = Field(default=3, ge=1, description="copies of every partition")
-    partitions: int = Field(default=6, ge=1, le=1000, description="per topic; fixed once a topic is declared")
 
 
 class ServiceSettings(BaseSettings):
