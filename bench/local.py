@@ -48,7 +48,7 @@ def plumbline_up(folder: Path, *options: str, **settings: str) -> Iterator[Local
     began = time.perf_counter()
     command = [sys.executable, "-m", "services", "up", *options]
     with running(command, environment, folder.parent / "up.log") as child:
-        _wait_for_token(child, folder / "token")
+        _wait_for_token(child, folder / "token", folder.parent / "up.log")
         token = (folder / "token").read_text().strip()
         address = f"http://127.0.0.1:{port}/intake/v1/requests"
         wait_until_answered(child, address, {"Authorization": f"Bearer {token}"})
@@ -57,6 +57,8 @@ def plumbline_up(folder: Path, *options: str, **settings: str) -> Iterator[Local
         yield Local(process=process, seconds=seconds, folder=folder)
 
 
-def _wait_for_token(child: subprocess.Popen[bytes], token: Path) -> None:
-    while not token.is_file() and child.poll() is None:
+def _wait_for_token(child: subprocess.Popen[bytes], token: Path, log: Path) -> None:
+    while not token.is_file():
+        if child.poll() is not None:
+            raise RuntimeError(f"plumbline up has ended:\n{log.read_text()[-2000:]}")
         time.sleep(0.02)

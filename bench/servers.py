@@ -106,9 +106,11 @@ def bench() -> Iterator[Bench]:
     """Start a PostgreSQL of one's own, with every commit flushed, and remove it at the end."""
     with (
         temporary_server(settings={"max_wal_size": "4GB"}) as postgres,
-        tempfile.TemporaryDirectory() as folder,
+        tempfile.TemporaryDirectory() as name,
     ):
-        yield Bench(postgres, Path(folder))
+        folder = Path(name)
+        folder.chmod(0o711)  # a server below it may run as another user
+        yield Bench(postgres, folder)
 
 
 @contextmanager
