@@ -23,14 +23,18 @@ WHERE o.position > $1 AND o.position <= $2 ORDER BY o.position, o.topic LIMIT $3
 """
 _OF_PARTITIONS: Final = f"""
 SELECT {_FIELDS}
-FROM unnest($1::text[], $2::int[], $3::bigint[]) AS c (topic, partition, after)
-CROSS JOIN LATERAL (
-    SELECT n.* FROM log.outbox n
-    WHERE n.topic = c.topic AND n.partition = c.partition AND n.position > c.after
-    ORDER BY n.position LIMIT $4
+FROM (
+    SELECT n.*
+    FROM unnest($1::text[], $2::int[], $3::bigint[]) AS c (topic, partition, after)
+    CROSS JOIN LATERAL (
+        SELECT x.* FROM log.outbox x
+        WHERE x.topic = c.topic AND x.partition = c.partition AND x.position > c.after
+        ORDER BY x.position LIMIT $4
+    ) AS n
+    ORDER BY n.position, n.topic LIMIT $4
 ) AS o
 JOIN log.event e ON e.position = o.position
-ORDER BY o.position, o.topic LIMIT $4
+ORDER BY o.position, o.topic
 """
 
 Place = tuple[str, int]  # topic and partition of the own log
