@@ -43,8 +43,7 @@ class Process:
 
     def cpu_seconds(self) -> float:
         """Return the processor time that it has used."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return sum(_times(_stat(self.pid))[:2])
 
 
 class Bench:
@@ -57,6 +56,18 @@ class Bench:
 
     def token(self, name: str, *roles: str) -> str:
         return self.issuer.mint(name, roles or ("administrator",), timedelta(hours=8))
+
+    def postgres_cpu_seconds(self) -> float:
+        """Return the processor time of the server and its backends, those that have ended included."""
+        total = sum(_times(_stat(self.postgres.pid)))
+        for folder in Path("/proc").glob("[0-9]*"):
+            try:
+                fields = _stat(int(folder.name))
+            except (FileNotFoundError, ProcessLookupError):
+                continue  # it has ended since
+            if int(fields[1]) == self.postgres.pid:
+                total += sum(_times(fields)[:2])
+        return total
 
     def databases(self, service: str) -> ServiceDatabases:
         """Create the service's databases once, migrated by its own command."""
@@ -143,6 +154,16 @@ def wait_until_answered(
         except (urllib.error.URLError, OSError):
             time.sleep(0.02)
     raise RuntimeError(f"{url} did not answer in {_READY_SECONDS:g} s")
+
+
+def _stat(pid: int) -> list[str]:
+    """Return what /proc says of a process, from its state on; the parent's id is next."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+
+
+def _times(fields: list[str]) -> list[float]:
+    """Return seconds of processor time: own in user and kernel mode, then that of children that ended."""
+    return [int(ticks) / os.sysconf("SC_CLK_TCK") for ticks in fields[11:15]]
 
 
 def free_port() -> int:

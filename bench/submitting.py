@@ -26,7 +26,9 @@ class _Rounds:
     ours: list[Load] = field(default_factory=list)
     limit: list[Limit] = field(default_factory=list)
     control: list[Load] = field(default_factory=list)
-    server_cpu: list[float] = field(default_factory=list)
+    server_cpu: list[float] = field(default_factory=list)  # seconds per request
+    postgres_cpu: list[float] = field(default_factory=list)
+    limit_cpu: list[float] = field(default_factory=list)  # PostgreSQL's, seconds per transaction
 
 
 def submitting(
@@ -46,7 +48,10 @@ def submitting(
             sent += warmed.answered if port == api.port else 0
         for number in clients:
             for _ in range(rounds):
-                _round(measured[number], api, control, limits, requests, number, seconds)
+                _round(bench, measured[number], api, limits, requests, number, seconds)
+                if number > 1:
+                    load = drive(control, requests, clients=number, seconds=seconds)
+                    measured[number].control.append(load)
             sent += sum(load.answered for load in measured[number].ours)
         memory = api.resident_mib()
     asyncio.run(_check(databases, sent))
@@ -55,20 +60,23 @@ def submitting(
 
 
 def _round(
+    bench: Bench,
     rounds: _Rounds,
     api: Process,
-    control: int,
     limits: Pgbench,
     requests: Iterator[bytes],
     clients: int,
     seconds: float,
 ) -> None:
-    cpu = api.cpu_seconds()
-    rounds.ours.append(drive(api.port, requests, clients=clients, seconds=seconds))
-    rounds.server_cpu.append((api.cpu_seconds() - cpu) / rounds.ours[-1].answered)
-    rounds.limit.append(limits.run(EVENT_AND_PROJECTION, clients=clients, seconds=seconds))
-    if clients > 1:
-        rounds.control.append(drive(control, requests, clients=clients, seconds=seconds))
+    api_before, before = api.cpu_seconds(), bench.postgres_cpu_seconds()
+    load = drive(api.port, requests, clients=clients, seconds=seconds)
+    between = bench.postgres_cpu_seconds()
+    limit = limits.run(EVENT_AND_PROJECTION, clients=clients, seconds=seconds)
+    rounds.ours.append(load)
+    rounds.limit.append(limit)
+    rounds.server_cpu.append((api.cpu_seconds() - api_before) / load.answered)
+    rounds.postgres_cpu.append((between - before) / load.answered)
+    rounds.limit_cpu.append((bench.postgres_cpu_seconds() - between) / (limit.rate * round(seconds)))
 
 
 @contextmanager
@@ -105,7 +113,7 @@ def _figures(clients: int, rounds: _Rounds) -> Iterator[Figure]:
     rate = middle([load.rate for load in rounds.ours])
     p50, p99 = middle([load.p50 for load in rounds.ours]), middle([load.p99 for load in rounds.ours])
     generator = middle([load.cpu / load.answered for load in rounds.ours]) * 1e6
-    server = middle(rounds.server_cpu) * 1e6
+    server, postgres = middle(rounds.server_cpu) * 1e6, middle(rounds.postgres_cpu) * 1e6
     told = f"{clients} client{'s' if clients > 1 else ''}"
     limit = middle([limit.rate for limit in rounds.limit])
     yield Figure(
@@ -119,7 +127,8 @@ def _figures(clients: int, rounds: _Rounds) -> Iterator[Figure]:
         p50=p50,
         p99=p99,
         notes=[
-            f"processor time per request: API process {server:.0f} us, load generator {generator:.0f} us",
+            f"us of processor time per request: API {server:.0f}, PostgreSQL {postgres:.0f}, load {generator:.0f}",
+            f"processor time per transaction of pgbench: PostgreSQL {1e6 * middle(rounds.limit_cpu):.0f} us",
             f"pgbench's mean latency was {middle([limit.latency for limit in rounds.limit]):.1f} ms",
         ],
     )
