@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from itertools import pairwise
 from typing import Any
 from uuid import UUID
@@ -62,16 +63,22 @@ def broken_log(rows: Sequence[Any]) -> list[str]:
     """C4: count = max(position), versions contiguous per stream, the hash chain verifies."""
     wrong: list[str] = []
     versions: dict[UUID, int] = defaultdict(int)
-    previous = GENESIS
-    for expected, row in enumerate(rows, start=1):
-        if row["position"] != expected:
-            return [*wrong, f"position {expected} is missing"]
+    previous, expected = GENESIS, 0
+    for row in rows:
+        position, what = row["position"], f"{row['type']} at position {row['position']}"
+        expected += 1
+        if position != expected:
+            wrong.append(f"positions {expected} to {position - 1} are missing before {what}")
         versions[row["stream_id"]] += 1
         if row["version"] != versions[row["stream_id"]]:
-            wrong.append(f"stream {row['stream_id']} has version {row['version']} at position {expected}")
-        previous = link(previous, row)
-        if previous != row["hash"]:
-            return [*wrong, f"the chain breaks at position {expected}"]
+            wrong.append(f"stream {row['stream_id']} has version {row['version']} with {what}")
+        if sha256(row["payload"].encode() + b"\n" + row["meta"].encode()).digest() != row["digest"]:
+            wrong.append(f"payload or meta is not what was appended: {what}, {row['payload']}")
+        if link(previous, row) != row["hash"]:
+            wrong.append(
+                f"the chain breaks: {what}, recorded {row['recorded_at']}, stream {row['stream_id']}"
+            )
+        previous, expected = row["hash"], position
     return wrong
 
 

@@ -64,8 +64,10 @@ def a_log() -> list[dict[str, Any]]:
             "version": version,
             "type": "Sent",
             "recorded_at": datetime(2026, 3, 2, 12, 0, position, tzinfo=UTC),
-            "digest": sha256(b"%d" % position).digest(),
+            "payload": f'{{"parcel": {position}}}',
+            "meta": "{}",
         }
+        row["digest"] = sha256(f"{row['payload']}\n{row['meta']}".encode()).digest()
         previous = row["hash"] = link(previous, row)
         rows.append(row)
     return rows
@@ -77,7 +79,14 @@ def test_a_whole_log_is_whole():
 
 @pytest.mark.parametrize(
     ("row", "column", "value"),
-    [(1, "position", 7), (2, "version", 1), (1, "digest", bytes(32)), (0, "hash", bytes(32))],
+    [
+        (1, "position", 7),
+        (2, "version", 1),
+        (1, "digest", bytes(32)),
+        (0, "hash", bytes(32)),
+        (2, "payload", "{}"),
+        (0, "meta", "[]"),
+    ],
 )
 def test_a_log_that_was_meddled_with_is_found(row: int, column: str, value: Any):
     rows = a_log()

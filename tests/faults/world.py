@@ -29,7 +29,10 @@ _EFFECTS = """
 SELECT payload->>'category' AS operation, stream_id FROM log.event
 WHERE type IN ('RequestSubmitted', 'RequestTriaged') AND payload->>'category' LIKE 'op-%'
 """
-LOG = "SELECT position, stream_id, version, type, recorded_at, digest, hash FROM log.event ORDER BY position"
+LOG = """
+SELECT position, stream_id, version, type, payload, meta, recorded_at, digest, hash FROM log.event
+ORDER BY position
+"""
 _OUTBOX = "SELECT topic, partition, position, prev FROM log.outbox ORDER BY topic, partition, position"
 SAID = (
     "SELECT position FROM log.event JOIN log.outbox USING (position) WHERE topic = ANY($1) AND type = ANY($2)"
