@@ -87,8 +87,9 @@ DECLARE
     v_hash bytea;
     v_micros bytea;
     v_position bigint;
-    v_event_positions bigint[] := '{}';
-    v_event_hashes bytea[] := '{}';
+    -- NULLs from the first place on: an array that began at its first winner would be unnested from there.
+    v_event_positions bigint[] := array_fill(NULL::bigint, ARRAY[cardinality(p_units)]);
+    v_event_hashes bytea[] := array_fill(NULL::bytea, ARRAY[cardinality(p_units)]);
     r record;
 BEGIN
     IF current_setting('transaction_isolation') <> 'read committed' THEN

@@ -194,6 +194,23 @@ async def test_two_processes_with_one_key_append_once(parcels):
     assert len({o.stream_id for o in outcomes}) == 1
 
 
+async def test_what_follows_a_repeat_found_under_the_lock_is_stored_as_itself(parcels):
+    repeated, next_one = uuid7(), uuid7()
+    again = [a_parcel("first", to=uuid7(), key="k-9"), a_parcel("second", to=next_one)]
+    async with parcels.database.transaction() as conn:
+        prepared = await parcels.store.prepare(conn, again)
+    async with parcels.database.transaction() as conn:
+        await parcels.store.append(conn, [a_parcel("first", to=repeated, key="k-9")])
+    async with parcels.database.transaction() as conn:
+        [replayed, stored] = await parcels.store.append_prepared(conn, prepared)
+    assert replayed.replayed
+    assert replayed.stream_id == repeated
+    async with parcels.database.connection() as conn:
+        history = await parcels.store.history(conn, next_one)
+        assert [recorded.position for recorded in history] == [stored.position]
+        assert (await chain.verify(conn)).events == 2
+
+
 async def test_personal_fields_are_sealed_at_rest_and_erased_with_their_key(parcels):
     parcel = uuid7()
     await append(parcels, a_parcel("love letters", to=parcel))
