@@ -37,7 +37,15 @@ def test_every_object_says_what_it_belongs_to(overlay: str) -> None:
             missing -= {"app.kubernetes.io/component", "app.kubernetes.io/name"}
         assert not missing, f"{manifest['kind']} {manifest['metadata']['name']} lacks {missing}"
     for workload in workloads(overlay):
-        assert workload.labels.keys() >= LABELS, workload.name
+        told_once = {"app.kubernetes.io/version"} if workload.kind == "StatefulSet" else set()
+        assert workload.labels.keys() >= LABELS - told_once, workload.name
+
+
+@overlays
+def test_an_upgrade_changes_nothing_that_cannot_be_changed(overlay: str) -> None:
+    for workload in workloads(overlay):
+        for claim in workload.manifest["spec"].get("volumeClaimTemplates", []):
+            assert "app.kubernetes.io/version" not in claim["metadata"].get("labels", {}), workload.name
 
 
 @overlays
