@@ -7,7 +7,7 @@ import shutil
 import signal
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -121,6 +121,8 @@ def temporary_server(
         try:
             yield server
         finally:
+            with suppress(ProcessLookupError):
+                os.kill(server.pid, signal.SIGQUIT)  # nothing is kept: no checkpoint of hundreds of databases
             server.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -130,6 +130,7 @@ def own_broker(kafka_libraries: Path) -> Iterator[Broker]:
     broker.discard()
 
 
+@pytest.mark.fault
 async def test_a_sender_that_failed_works_again_once_the_broker_is_back(own_broker: Broker, topic: str):
     access = access_to(own_broker)
     await declare(access, {topic: 1})
