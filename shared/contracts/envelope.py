@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from functools import lru_cache
 from struct import unpack_from
@@ -74,6 +74,9 @@ class Envelope:
         return self.subject.encode()
 
 
+_CARRIED: Final = tuple(field.name for field in fields(Envelope) if field.name not in ("topic", "partition"))
+
+
 class ForeignMessage(Exception):
     """A message that no Plumbline service wrote, or a damaged one; `part` (a header, `body`) is to blame."""
 
@@ -84,28 +87,50 @@ class ForeignMessage(Exception):
 
 def to_headers(envelope: Envelope) -> Headers:
     """Return the Kafka headers of an event; topic, partition and key travel beside them."""
-    subject = envelope.subject.encode()
+    return headers_of(**{name: getattr(envelope, name) for name in _CARRIED})
+
+
+def headers_of(  # noqa: PLR0913  every one is a header
+    *,
+    id: UUID,  # noqa: A002  these are the names of `Envelope`'s fields
+    source: str,
+    type: str,  # noqa: A002
+    subject: str,
+    time: datetime,
+    recorded_at: datetime,
+    position: int,
+    prev: int,
+    incarnation: UUID,
+    hash: str,  # noqa: A002
+    sequence: int,
+    correlationid: str,
+    causationid: str,
+    actor: str,
+    traceparent: str,
+) -> Headers:
+    """Return the Kafka headers of an event told by what its envelope would hold."""
+    key = subject.encode()
     headers = [
-        *_constant_headers(envelope.type, envelope.source),
-        ("ce_id", str(envelope.id).encode()),
-        ("ce_time", _timestamp(envelope.time)),
-        ("ce_subject", subject),
-        ("ce_partitionkey", subject),
+        *_constant_headers(type, source),
+        ("ce_id", str(id).encode()),
+        ("ce_time", _timestamp(time)),
+        ("ce_subject", key),
+        ("ce_partitionkey", key),
         # CloudEvents compares sequences as text, hence the zeros.
-        ("ce_sequence", b"%010d" % envelope.sequence),
-        ("ce_position", b"%d" % envelope.position),
-        ("ce_prev", b"%d" % envelope.prev),
-        ("ce_incarnation", _recurring_text(envelope.incarnation)),
-        ("ce_hash", envelope.hash.encode()),
-        ("ce_recordedtime", _recurring_timestamp(envelope.recorded_at)),
-        ("ce_correlationid", envelope.correlationid.encode()),
-        ("ce_actor", envelope.actor.encode()),
+        ("ce_sequence", b"%010d" % sequence),
+        ("ce_position", b"%d" % position),
+        ("ce_prev", b"%d" % prev),
+        ("ce_incarnation", _recurring_text(incarnation)),
+        ("ce_hash", hash.encode()),
+        ("ce_recordedtime", _recurring_timestamp(recorded_at)),
+        ("ce_correlationid", correlationid.encode()),
+        ("ce_actor", actor.encode()),
     ]
-    if envelope.causationid:
-        headers.append(("ce_causationid", envelope.causationid.encode()))
-    if envelope.traceparent:
-        traceparent = envelope.traceparent.encode()
-        headers += [("ce_traceparent", traceparent), ("traceparent", traceparent)]
+    if causationid:
+        headers.append(("ce_causationid", causationid.encode()))
+    if traceparent:
+        parent = traceparent.encode()
+        headers += [("ce_traceparent", parent), ("traceparent", parent)]
     return headers
 
 
@@ -120,13 +145,13 @@ def from_headers(
     if len(held) != len(headers):
         _refuse_repeated(headers)
     kind, source = _recurring(*map(held.get, _RECURRING))
-    fields = _fields(held)
+    found = _fields(held)
     if held["ce_subject"] != key or held.get("ce_partitionkey") != key:
         raise ForeignMessage("ce_partitionkey", "is wrong: it, ce_subject and the message key differ")
-    if fields["prev"] >= fields["position"]:
+    if found["prev"] >= found["position"]:
         raise ForeignMessage("ce_prev", "is wrong: it does not precede ce_position")
     return Envelope(
-        **fields,
+        **found,
         source=source,
         type=kind,
         topic=topic,
@@ -185,16 +210,16 @@ _recurring_timestamp = lru_cache(maxsize=256)(_timestamp)  # the events of one a
 
 def _fields(held: dict[str, bytes]) -> dict[str, Any]:
     """Read the headers that every message has, by the envelope's field names."""
-    fields = {}
+    found = {}
     name = ""
     try:
         for field, name, read in _READERS:
-            fields[field] = read(held[name])
+            found[field] = read(held[name])
     except KeyError:
         raise ForeignMessage(name, "is missing") from None
     except _UNREADABLE as error:
         raise ForeignMessage(name, f"is wrong: {error}") from None
-    return fields
+    return found
 
 
 def _optional(held: dict[str, bytes], name: str) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NamedTuple
 from uuid import UUID
 
-from shared.contracts.envelope import Contract, Envelope, from_headers
+from shared.contracts.envelope import Contract, Envelope, Headers, from_headers
 from shared.eventsourcing.log import Meta, Unit
 
 
@@ -19,6 +20,12 @@ class Partition(NamedTuple):
     number: int
 
 
+@lru_cache(maxsize=4096)  # of every message
+def partition_of(source: str, topic: str, number: int) -> Partition:
+    """Return the chain that an envelope's source, topic and partition name."""
+    return Partition(source.strip("/"), topic, number)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
     """A public event as both transports carry it.
@@ -27,9 +34,15 @@ class Message:
     it), `hash` the log's chain at `position`. `headers` are those of Kafka; `value` is the contract's JSON.
     """
 
-    envelope: Envelope
-    headers: tuple[tuple[str, bytes], ...]
+    partition: Partition
+    position: int
+    prev: int
+    incarnation: UUID
+    hash: bytes
+    key: bytes
+    headers: Headers
     value: bytes
+    read_as: Envelope | None = field(default=None, compare=False, repr=False)  # what `read` made of them
 
     @classmethod
     def read(
@@ -37,35 +50,28 @@ class Message:
     ) -> Message:
         """Return the message behind raw bytes; raises `ForeignMessage` for what no service of ours wrote."""
         envelope = from_headers(headers, topic, partition, key)
-        return cls(envelope=envelope, headers=tuple(headers), value=value)
+        return cls(
+            partition=partition_of(envelope.source, topic, partition),
+            position=envelope.position,
+            prev=envelope.prev,
+            incarnation=envelope.incarnation,
+            hash=bytes.fromhex(envelope.hash),
+            key=key or b"",
+            headers=list(headers),
+            value=value,
+            read_as=envelope,
+        )
 
     @property
     def topic(self) -> str:
-        return self.envelope.topic
+        return self.partition.topic
 
     @property
-    def partition(self) -> Partition:
-        return Partition(self.envelope.source.strip("/"), self.envelope.topic, self.envelope.partition)
-
-    @property
-    def position(self) -> int:
-        return self.envelope.position
-
-    @property
-    def prev(self) -> int:
-        return self.envelope.prev
-
-    @property
-    def incarnation(self) -> UUID:
-        return self.envelope.incarnation
-
-    @property
-    def hash(self) -> bytes:
-        return bytes.fromhex(self.envelope.hash)
-
-    @property
-    def key(self) -> bytes:
-        return self.envelope.key
+    def envelope(self) -> Envelope:
+        """What the headers say."""
+        return self.read_as or from_headers(
+            self.headers, self.partition.topic, self.partition.number, self.key
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

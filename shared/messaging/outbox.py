@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
-from uuid import UUID
 
-from shared.contracts.envelope import Envelope, to_headers
+from shared.contracts.envelope import headers_of
 from shared.eventsourcing.event_store import EventStore
 from shared.eventsourcing.log import NewerData, Recorded
-from shared.messaging.message import Message
+from shared.messaging.message import Message, partition_of
 from shared.messaging.pages import Incarnation
 
 _FIELDS: Final = """
@@ -72,9 +71,32 @@ class Outbox:
         if self._publisher.topics.get(type(recorded.event)) != row["topic"]:
             raise NewerData(f"{row['type']} is public on {row['topic']}, which this release does not know")
         contract = self._publisher.publish(recorded)
-        envelope = _envelope(row, recorded, self._publisher.source, contract.TYPE)
+        source, subject, meta = self._publisher.source, str(recorded.stream_id), recorded.meta
         return Message(
-            envelope=envelope, headers=tuple(to_headers(envelope)), value=contract.model_dump_json().encode()
+            partition=partition_of(source, row["topic"], row["partition"]),
+            position=recorded.position,
+            prev=row["prev"],
+            incarnation=row["incarnation"],
+            hash=recorded.hash,
+            key=subject.encode(),
+            headers=headers_of(
+                id=recorded.event_id,
+                source=source,
+                type=contract.TYPE,
+                subject=subject,
+                time=recorded.occurred_at,
+                recorded_at=recorded.recorded_at,
+                position=recorded.position,
+                prev=row["prev"],
+                incarnation=row["incarnation"],
+                hash=recorded.hash.hex(),
+                sequence=recorded.version,
+                correlationid=meta.correlation_id,
+                causationid=meta.causation_id,
+                actor=meta.actor,
+                traceparent=meta.traceparent,
+            ),
+            value=contract.to_body(),
         )
 
 
@@ -88,26 +110,3 @@ async def incarnations(conn: Any) -> tuple[Incarnation, ...]:
     """Return the lives of the own log, oldest first."""
     rows = await conn.fetch("SELECT id, after FROM log.incarnation ORDER BY ordinal")
     return tuple(Incarnation(id=row["id"], after=row["after"]) for row in rows)
-
-
-def _envelope(row: Any, recorded: Recorded, source: str, kind: str) -> Envelope:
-    incarnation: UUID = row["incarnation"]
-    return Envelope(
-        id=recorded.event_id,
-        source=source,
-        type=kind,
-        subject=str(recorded.stream_id),
-        time=recorded.occurred_at,
-        recorded_at=recorded.recorded_at,
-        topic=row["topic"],
-        partition=row["partition"],
-        position=recorded.position,
-        prev=row["prev"],
-        incarnation=incarnation,
-        hash=row["hash"].hex(),
-        sequence=recorded.version,
-        correlationid=recorded.meta.correlation_id,
-        causationid=recorded.meta.causation_id,
-        actor=recorded.meta.actor,
-        traceparent=recorded.meta.traceparent,
-    )

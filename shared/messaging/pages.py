@@ -113,7 +113,7 @@ def _item(message: Message) -> bytes:
             "partition": message.partition.number,
             "position": message.position,
             "prev": message.prev,
-            "hash": message.envelope.hash,
+            "hash": message.hash.hex(),
             "key": message.key.decode(),
             "headers": {name: value.decode() for name, value in message.headers},
         }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import structlog
@@ -27,6 +28,7 @@ IDLE_SECONDS: Final = 0.1
 IDLE_AFTER_SECONDS: Final = 1.0
 REFUSED_SECONDS: Final = 5.0
 GRACE_SECONDS: Final = 5.0  # for the round in hand when the process is to stop and the broker is away
+SAVE_SECONDS: Final = 1.0  # between checkpoints, which serve empty partitions and people only
 
 _CHECKPOINT: Final = "SELECT position FROM work.relay_checkpoint WHERE name = $1"
 _SAVE: Final = """
@@ -38,6 +40,16 @@ WHERE c.epoch <= excluded.epoch AND c.position <= excluded.position
 """
 
 _LOG = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Round:
+    """What is sent at once. With it, everything public up to `position`, whose hash is `hash`, is sent."""
+
+    messages: Sequence[Message]
+    position: int
+    hash: bytes
+    more: bool  # there is at least one message behind these
 
 
 class Relay:
@@ -69,7 +81,9 @@ class Relay:
         self._send_at_once = send_at_once
         self._news = asyncio.Event()
         self._cursors: dict[Place, int] = {}
-        self._done = -1
+        self._done = -1  # the head up to which everything was chosen for sending
+        self._unsaved: Round | None = None
+        self._saved_at = 0.0
         store.on_append(lambda _position: self._news.set())
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -106,47 +120,74 @@ class Relay:
 
     async def _lead(self, stopping: asyncio.Event, backoff: Backoff) -> None:
         await compare(self._access, self._store.partitions)
-        self._cursors, self._done = await self._resume(), -1
+        self._cursors, self._done, self._unsaved = await self._resume(), -1, None
         _LOG.info("relay leads", lease=self._lease.name, epoch=self._lease.epoch)
         self._measures.relay_leads().set(1)
         busy_until = _now() + IDLE_AFTER_SECONDS
         while not stopping.is_set() and await self._lease.hold():
             self._news.clear()
-            if await self._round():
+            round_ = await self._choose()
+            if round_ is not None:
+                busy_until = _now() + IDLE_AFTER_SECONDS
+            while round_ is not None:
+                round_ = await self._send(round_)
                 self.refused = ""
                 backoff.reset()
-                busy_until = _now() + IDLE_AFTER_SECONDS
-                continue
-            await wait_for_event(self._news, BUSY_SECONDS if _now() < busy_until else IDLE_SECONDS)
+                await self._save_now_and_then()
+            await self._save_now_and_then()
+            if not self._news.is_set():
+                await wait_for_event(self._news, BUSY_SECONDS if _now() < busy_until else IDLE_SECONDS)
 
-    async def _round(self) -> bool:
-        """Send what is new, at most two sendings' worth; tell whether there was anything."""
-        limit = 2 * self._send_at_once
+    async def _choose(self) -> Round | None:
+        """Read and map what is to be sent next, None for nothing; from here on it counts as chosen."""
         async with self._database.connection() as conn:
             last = await self._store.head(conn)
             if last.position == self._done:
-                return False
+                return None
             if last.position < self._done:
                 raise StoreFork(f"the log ends at {last.position}, {self._done} was relayed")
-            messages = await self._outbox.of_partitions(conn, self._cursors, limit)
-        for begin in range(0, len(messages), self._send_at_once):
-            await self._sender.send(messages[begin : begin + self._send_at_once])
-            failpoint("relay.mid_round")
-        failpoint("relay.after_produce_before_checkpoint")
-        if len(messages) == limit:
-            await self._save(messages[-1].position, messages[-1].hash)
-        else:
-            self._done = last.position
-            await self._save(last.position, last.hash)
+            messages = await self._outbox.of_partitions(conn, self._cursors, self._send_at_once)
         self._cursors |= {(m.topic, m.partition.number): m.position for m in messages}
-        self._measures.relay_sent().inc(len(messages))
         self._measures.relay_backlog().set(max(0, last.position - max(self._done, *self._cursors.values())))
-        return bool(messages)
+        if len(messages) == self._send_at_once:
+            end = messages[-1]
+            return Round(messages=messages, position=end.position, hash=end.hash, more=True)
+        self._done = last.position
+        return Round(messages=messages, position=last.position, hash=last.hash, more=False)
 
-    async def _save(self, position: int, digest: bytes) -> None:
+    async def _send(self, round_: Round) -> Round | None:
+        """Return the next round once this one is acknowledged; it is read meanwhile, never sent before.
+
+        What stops the choosing is raised only then, so that it does not cut off what comes before it.
+        """
+        following: Round | None = None
+        failure: Exception | None = None
+        sending = asyncio.ensure_future(self._sender.send(round_.messages))
+        try:
+            await asyncio.sleep(0)  # the batches are on their way before the next are made
+            following = await self._choose() if round_.more else None
+        except Exception as error:  # noqa: BLE001  raised below
+            failure = error
+        except BaseException:
+            sending.cancel()
+            raise
+        await sending
+        failpoint("relay.mid_round")
+        self._unsaved = round_
+        failpoint("relay.after_produce_before_checkpoint")
+        self._measures.relay_sent().inc(len(round_.messages))
+        if failure is not None:
+            raise failure
+        return following
+
+    async def _save_now_and_then(self) -> None:
+        if self._unsaved is None or _now() - self._saved_at < SAVE_SECONDS:
+            return
         async with self._database.transaction() as conn:
             await self._lease.fence(conn)
-            await conn.execute(_SAVE, self._lease.name, self._lease.epoch, position, digest)
+            place = (self._unsaved.position, self._unsaved.hash)
+            await conn.execute(_SAVE, self._lease.name, self._lease.epoch, *place)
+        self._unsaved, self._saved_at = None, _now()
 
     async def _resume(self) -> dict[Place, int]:
         """Return per partition the position after which to go on, told by the last record it holds."""

@@ -45,7 +45,7 @@ def a_message(topic: str, partition: int, position: int, prev: int) -> Message:
         recorded_at=now, topic=topic, partition=partition, position=position, prev=prev, incarnation=LIFE,
         hash=f"{position:064x}", sequence=1, correlationid="c", actor="tests",
     )  # fmt: skip
-    return Message(envelope=envelope, headers=tuple(to_headers(envelope)), value=b'{"a":1}')
+    return Message.read(envelope.topic, partition, envelope.key, to_headers(envelope), b'{"a":1}')
 
 
 def a_chain(topic: str, partition: int, count: int) -> list[Message]:

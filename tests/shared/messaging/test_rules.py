@@ -26,7 +26,7 @@ def a_message(position: int, prev: int, *, life: UUID = OLD, partition: int = 0,
         recorded_at=NOW, topic="t", partition=partition, position=position, prev=prev, incarnation=life,
         hash=f"{mark}{position:063x}", sequence=1, correlationid="c", actor="a",
     )  # fmt: skip
-    return Message(envelope=envelope, headers=tuple(to_headers(envelope)), value=b"{}")
+    return Message.read(envelope.topic, partition, envelope.key, to_headers(envelope), b"{}")
 
 
 def chain(*positions: int) -> list[Message]:
