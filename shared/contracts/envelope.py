@@ -90,24 +90,11 @@ def to_headers(envelope: Envelope) -> Headers:
     return headers_of(**{name: getattr(envelope, name) for name in _CARRIED})
 
 
-def headers_of(  # noqa: PLR0913  every one is a header
-    *,
-    id: UUID,  # noqa: A002  these are the names of `Envelope`'s fields
-    source: str,
-    type: str,  # noqa: A002
-    subject: str,
-    time: datetime,
-    recorded_at: datetime,
-    position: int,
-    prev: int,
-    incarnation: UUID,
-    hash: str,  # noqa: A002
-    sequence: int,
-    correlationid: str,
-    causationid: str,
-    actor: str,
-    traceparent: str,
-) -> Headers:
+def headers_of(  # noqa: PLR0913  every one is a header; the names are the envelope's
+    *, id: UUID, source: str, type: str, subject: str, time: datetime, recorded_at: datetime,  # noqa: A002
+    position: int, prev: int, incarnation: UUID, hash: str, sequence: int, correlationid: str,  # noqa: A002
+    causationid: str, actor: str, traceparent: str,
+) -> Headers:  # fmt: skip
     """Return the Kafka headers of an event told by what its envelope would hold."""
     key = subject.encode()
     headers = [
