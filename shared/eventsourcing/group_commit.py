@@ -46,7 +46,7 @@ class _Waiting:
 
     @property
     def key(self) -> bytes | None:
-        return key_digest(self.unit.idempotency)
+        return key_digest(self.unit.idempotency) if self.prepared is None else self.prepared.key
 
 
 class _CommitLost(Exception):
@@ -57,8 +57,8 @@ class GroupCommit:
     """The appender of one process. `submit` returns once the unit is durable.
 
     There is no timer: a lone unit commits at once, and under load a batch is what came in during the last
-    commit, up to 64 units or 1 MiB. What needs no lock (deciding a new stream, sealing, encoding) is done by
-    the callers while the previous batch commits.
+    commit, up to 64 units or 1 MiB. What needs no lock (deciding a new stream, sealing, encoding) is done
+    while the previous batch commits, for all that arrived in one turn of the loop together.
     """
 
     def __init__(self, database: Database, store: EventStore) -> None:
@@ -66,21 +66,26 @@ class GroupCommit:
         self._store = store
         self._queue: deque[_Waiting] = deque()
         self._arrived = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._new: list[_Waiting] = []  # units of new streams, to be prepared before they join the queue
+        self._new_arrived = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
-        self._entering = 0  # callers that are still preparing their unit
 
     def start(self) -> None:
         """Begin to append."""
         self._stopping = False
-        self._task = asyncio.create_task(self._run(), name=f"{self._store.definition.service} group commit")
+        service = self._store.definition.service
+        self._tasks = [
+            asyncio.create_task(self._prepare_all(), name=f"{service} preparation"),
+            asyncio.create_task(self._run(), name=f"{service} group commit"),
+        ]
 
     async def stop(self) -> None:
         """Append what is waiting, then end."""
         self._stopping = True
-        self._arrived.set()
-        if self._task is not None:
-            await self._task
+        for task, event in zip(self._tasks, (self._new_arrived, self._arrived), strict=False):
+            event.set()
+            await task
 
     async def submit(self, unit: Unit) -> Appended:
         """Append one unit durably.
@@ -90,24 +95,42 @@ class GroupCommit:
         """
         if self._stopping:
             raise asyncpg.CannotConnectNowError("this process is stopping")
-        self._entering += 1
-        try:
-            prepared = await self._prepare_new(unit)
-        finally:
-            self._entering -= 1
+        waiting = _Waiting(unit, asyncio.get_running_loop().create_future())
+        if all(step.new for step in unit.steps):
+            self._new.append(waiting)
+            self._new_arrived.set()
+        else:
+            self._queue.append(waiting)
             self._arrived.set()
-        waiting = _Waiting(unit, asyncio.get_running_loop().create_future(), prepared)
-        self._queue.append(waiting)
         return await waiting.answer
 
-    async def _prepare_new(self, unit: Unit) -> Prepared | None:
-        if not all(step.new for step in unit.steps):
-            return None
-        [result] = await self._store.prepare(None, [unit])
-        if isinstance(result, Exception):
-            raise result
-        assert isinstance(result, Prepared)  # noqa: S101  without a connection nothing is looked up
-        return result
+    async def _prepare_all(self) -> None:
+        while True:
+            await self._new_arrived.wait()
+            self._new_arrived.clear()
+            batch, self._new = [waiting for waiting in self._new if not waiting.answer.done()], []
+            if batch:
+                await self._prepare(batch)
+            if self._stopping and not self._new:
+                return
+
+    async def _prepare(self, batch: Sequence[_Waiting]) -> None:
+        try:
+            results = await self._store.prepare(None, [waiting.unit for waiting in batch])
+        except Exception as error:  # noqa: BLE001  nothing is stored yet, whatever it is
+            if len(batch) > 1 and not unavailable(error):
+                for waiting in batch:  # one unit's defect is not its neighbours'
+                    await self._prepare([waiting])
+            else:
+                _fail(batch, error)
+            return
+        for waiting, result in zip(batch, results, strict=True):
+            if isinstance(result, Prepared):
+                waiting.prepared = result
+                self._queue.append(waiting)
+            else:
+                _settle(waiting, result)
+        self._arrived.set()
 
     async def _run(self) -> None:
         while True:
@@ -115,7 +138,7 @@ class GroupCommit:
             batch = self._take()
             if not batch:
                 self._arrived.clear()
-                if self._stopping and not self._queue and not self._entering:
+                if self._stopping and not self._queue:
                     return
                 continue
             try:

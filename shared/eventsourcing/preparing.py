@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
@@ -97,13 +97,14 @@ class Preparing:
         known = await self._load(conn, units)
         before = await answers(conn, units) if answered and conn is not None else {}
         results: list[Prepared | Appended | Exception] = []
+        shared = _met_again(units)
         for unit in units:
             key = key_digest(unit.idempotency)
             if key is not None and key in before:
                 results.append(before[key])
                 continue
             try:
-                results.append(_decide(unit, key, known))
+                results.append(_decide(unit, key, known, shared))
             except Exception as refusal:  # noqa: BLE001  a unit's failure is its own answer, not its neighbours'
                 results.append(refusal)
         await self._encode([result for result in results if isinstance(result, Prepared)])
@@ -175,7 +176,17 @@ class Preparing:
                     )
 
 
-def _decide(unit: Unit, key: bytes | None, known: Loaded) -> Prepared:
+def _met_again(units: Sequence[Unit]) -> set[UUID]:
+    """Return the streams of more than one step: only their states are asked for after a decision."""
+    seen: set[UUID] = set()
+    again: set[UUID] = set()
+    for unit in units:
+        for step in unit.steps:
+            (again if step.stream_id in seen else seen).add(step.stream_id)
+    return again
+
+
+def _decide(unit: Unit, key: bytes | None, known: Loaded, shared: Collection[UUID]) -> Prepared:
     steps: list[PreparedStep] = []
     changed: dict[UUID, Known] = {}
     for step in unit.steps:
@@ -187,8 +198,8 @@ def _decide(unit: Unit, key: bytes | None, known: Loaded) -> Prepared:
             raise StaleVersion(step.stream_id, step.expected_version, version)
         events = list(step.decider.decide(step.command, state))
         steps.append(PreparedStep(step=step, version=version, events=events))
-        if events:
-            changed[step.stream_id] = (version + len(events), step.decider.fold(events, state))
+        if events and stream_id in shared:
+            changed[stream_id] = (version + len(events), step.decider.fold(events, state))
     known.streams.update(changed)
     return Prepared(unit=unit, steps=steps, key=key)
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 
+from pydantic_core import to_json
 from starlette.responses import Response
 
 from shared.eventsourcing.log import Appended
@@ -31,11 +31,25 @@ def answer(
         content["number"] = human_number(number_prefix, appended.recorded_at, appended.number)
     content |= {"version": appended.version, "position": appended.position, **(more or {})}
     about = CURRENT.get()
-    headers = {"ETag": etag(appended.version)}
+    body = to_json(content)
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", b"%d" % len(body)),
+        (b"etag", etag(appended.version).encode()),
+    ]
     if about is not None and about.token_of is not None:
-        headers["Consistency-Token"] = about.token_of(appended)
+        headers.append((b"consistency-token", about.token_of(appended).encode()))
     if appended.replayed:
-        headers["Idempotency-Replayed"] = "true"
+        headers.append((b"idempotency-replayed", b"true"))
     if location:
-        headers["Location"] = ("" if about is None else about.root) + location.replace("{id}", identity)
-    return Response(json.dumps(content), status, headers, "application/json")
+        at = ("" if about is None else about.root) + location.replace("{id}", identity)
+        headers.append((b"location", at.encode()))
+    return _Ready(body, status, headers)
+
+
+class _Ready(Response):
+    """An answer whose headers need no more work: building them costs more than the body does."""
+
+    def __init__(self, body: bytes, status: int, headers: list[tuple[bytes, bytes]]) -> None:
+        self.body, self.status_code, self.raw_headers = body, status, headers
+        self.background = None

@@ -8,7 +8,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from secrets import token_hex
+from os import urandom
 
 import structlog
 from starlette._utils import get_route_path
@@ -39,6 +39,7 @@ SECURITY_HEADERS: tuple[tuple[bytes, bytes], ...] = (
     (b"referrer-policy", b"no-referrer"),
     (b"x-content-type-options", b"nosniff"),
 )
+_SECURED = frozenset(name for name, _ in SECURITY_HEADERS)
 
 
 @dataclass(slots=True)
@@ -176,14 +177,17 @@ class _Reply:
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            headers = message["headers"]
-            present = {name for name, _ in headers}
-            headers = [*headers, *[pair for pair in SECURITY_HEADERS if pair[0] not in present]]
-            headers.append((b"x-correlation-id", self._correlation_id.encode()))
+            present = dict(message["headers"])
+            headers = [*message["headers"], (b"x-correlation-id", self._correlation_id.encode())]
+            headers += SECURITY_HEADERS if present.keys().isdisjoint(_SECURED) else _missing_of(present)
             if self._traffic.draining and b"connection" not in present:
                 headers.append((b"connection", b"close"))
             message["headers"] = headers
         await self._send(message)
+
+
+def _missing_of(present: Mapping[bytes, bytes]) -> list[tuple[bytes, bytes]]:
+    return [pair for pair in SECURITY_HEADERS if pair[0] not in present]
 
 
 def _exchange(path: str, headers: Mapping[bytes, bytes], rules: Rules) -> Exchange:
@@ -191,7 +195,7 @@ def _exchange(path: str, headers: Mapping[bytes, bytes], rules: Rules) -> Exchan
     traced = _TRACEPARENT.fullmatch(traceparent) is not None
     correlation = headers.get(b"x-correlation-id", traceparent[3:35] if traced else b"")
     return Exchange(
-        correlation_id=correlation.decode() if _CORRELATION.fullmatch(correlation) else token_hex(16),
+        correlation_id=correlation.decode() if _CORRELATION.fullmatch(correlation) else urandom(16).hex(),
         path=path,
         headers=headers,
         traceparent=traceparent.decode() if traced else "",

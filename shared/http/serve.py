@@ -16,6 +16,7 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shared.http.context import ServiceDefinition
+from shared.http.corked import CorkedProtocol
 from shared.http.gate import Traffic
 from shared.http.management import Check, create_management
 from shared.http.problems import Problem
@@ -138,7 +139,7 @@ class Host:
         listener = _listen(self._settings.host, port)
         config = uvicorn.Config(
             app,
-            http="httptools",
+            http=CorkedProtocol,
             ws="none",
             lifespan="off",
             log_config=None,

@@ -90,7 +90,8 @@ class NumberBlocks:
 
 def human_number(prefix: str, recorded_at: datetime, serial: int) -> str:
     """Return for example `REQ-2026-000123`; the year is that of `recorded_at` in UTC."""
-    return f"{prefix}-{recorded_at.astimezone(UTC).year:04d}-{serial:06d}"
+    year = recorded_at.year if recorded_at.tzinfo is UTC else recorded_at.astimezone(UTC).year
+    return f"{prefix}-{year:04d}-{serial:06d}"
 
 
 def serial_of(number: str) -> int:

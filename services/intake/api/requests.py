@@ -88,8 +88,8 @@ class NewRequest(Body):
 
     def command(self, *, request_id: UUID, serial: int, at: datetime, actor: str) -> SubmitRequest:
         """Return the command; the requester's id depends on nothing but the body and the caller."""
-        facts = {name: getattr(self, name) for name in type(self).model_fields if name != "requester"}
-        who = self.requester
+        facts = dict(self.__dict__)  # a model's fields and nothing else
+        who = facts.pop("requester")
         facts["needed_by"] = utc(self.needed_by)
         return SubmitRequest(
             **facts,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 from types import MappingProxyType
 
@@ -29,6 +29,7 @@ class PriorityMatrix:
     name: str
     version: int
     cells: Mapping[tuple[Level, Level], int]
+    _explained: Mapping[tuple[Level, Level], Priority] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         wanted = set(product(Level, Level))
@@ -38,8 +39,13 @@ class PriorityMatrix:
                 f"matrix {self.name}: no valid priority for {', '.join(missing) or 'a cell'}"
             )
 
+        object.__setattr__(self, "_explained", {pair: self._explain(*pair) for pair in self.cells})
+
     def priority(self, impact: Level, urgency: Level) -> Priority:
         """Return the priority of this pair with the sentence that explains it."""
+        return self._explained[impact, urgency]
+
+    def _explain(self, impact: Level, urgency: Level) -> Priority:
         value = self.cells[impact, urgency]
         rule = f"impact {impact} x urgency {urgency} = {value} by matrix {self.name} version {self.version}"
         return Priority(value=value, rule=rule)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -120,11 +121,12 @@ _SAME = (
     "kind", "requester_id", "business_unit", "channel", "source_type", "source_system", "external_id",
     "service", "category", "impact", "urgency", "priority", "needed_by", "historic",
 )  # fmt: skip
+_same = attrgetter(*_SAME)
 
 
 def _submitted(recorded: Recorded, event: past.RequestSubmitted) -> dict[str, Any]:
     return {
-        **{name: getattr(event, name) for name in _SAME},
+        **dict(zip(_SAME, _same(event), strict=True)),
         "number": human_number("REQ", recorded.recorded_at, event.serial),
         "title": _readable(event.title),
         "requester_name": _readable(event.requester_name),

@@ -98,6 +98,16 @@ async def test_a_value_that_the_database_refuses_gets_its_own_answer(databases):
         assert (await parcels.store.head(parcels.database.pool)).position == 3
 
 
+async def test_a_value_that_cannot_be_encoded_leaves_its_neighbours_alone(parcels, commit):
+    labels = ["fine", "half a character \ud800", "well"]
+    outcomes = await asyncio.gather(
+        *(commit.submit(a_parcel(label)) for label in labels), return_exceptions=True
+    )
+    assert isinstance(outcomes[1], ValueError)
+    stored = await parcels.database.pool.fetch("SELECT label FROM read.parcel_list_v1 ORDER BY 1")
+    assert [row["label"] for row in stored] == ["fine", "well"]
+
+
 async def test_a_commit_whose_answer_was_lost_is_found_in_the_log(parcels):
     commit = GroupCommit(LosesCommit(parcels.database, after=True), parcels.store)
     commit.start()
