@@ -61,8 +61,8 @@ async def _replay(stored: Stored) -> float:
     began = time.perf_counter()
     read = 0
     async with stored.database.connection() as conn:
-        for after in range(0, EVENTS, _CHUNK):
-            read += len(await stored.store.read(conn, after, _CHUNK))
+        async for _, events in stored.store.replay(conn, 0, EVENTS, page=_CHUNK):
+            read += len(events)
     if read != EVENTS:
         raise WrongAnswer(f"{read} of {EVENTS} events were read")
     return time.perf_counter() - began

@@ -221,7 +221,7 @@ def _recorded(row: Any, units: Sequence[Prepared]) -> list[list[Recorded]]:
                         version=event.version,
                         event_id=event.event_id,
                         event=event.event,
-                        meta=unit.unit.meta,
+                        told=unit.unit.meta,
                         recorded_at=row["at"],
                     )
                 )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any, get_type_hints
 from uuid import UUID
 
@@ -12,12 +11,22 @@ from pydantic import TypeAdapter
 from pydantic_core import from_json, to_json
 
 from shared.eventsourcing.decider import Personal
-from shared.eventsourcing.encryption import Keys, seal, unseal
+from shared.eventsourcing.encryption import Keys, seal
 from shared.eventsourcing.log import NewerData
+from shared.eventsourcing.unsealing import (
+    BOXES,
+    NO_BOXES,
+    Ciphers,
+    Parted,
+    context,
+    opened,
+    parted,
+    subject_id,
+    unsealed,
+)
 
 SEALED = "[sealed]"
 ERASED = "[erased]"
-BOXES = "$sealed"
 
 Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -35,6 +44,7 @@ class Encoded:
 class _Form:
     kind: type
     adapter: TypeAdapter[Any]
+    read: Callable[[str], Any]
     version: int
     personal: tuple[tuple[str, str], ...]  # (field, field that holds its subject's id)
     subjects: tuple[str, ...]
@@ -106,27 +116,50 @@ class Codec:
 
         Raises `NewerData` for a type or version that only a later release knows.
         """
+        text = payload if isinstance(payload, str) else payload.decode()
+        ciphers = None if keys is None else Ciphers(keys)
+        return self.joined(name, version, self.part(name, text, sealed=keys is None), event_id, ciphers)
+
+    def part(self, name: str, payload: str, *, sealed: bool) -> Parted:
+        """Part a stored payload into open members and boxes, to learn whose keys `joined` will need."""
+        form = self._forms.get(name)
+        if form is None or not form.personal:
+            return payload[:-1], NO_BOXES
+        return parted(payload, sealed=sealed)
+
+    def joined(
+        self, name: str, version: int, payload: Parted, event_id: UUID, ciphers: Ciphers | None
+    ) -> Any:
+        """Return the event of a parted payload, as `decode` does; without `ciphers` boxes stay sealed."""
         form = self._forms.get(name)
         if form is None or version > form.version:
             raise NewerData(f"stored event {name} version {version} is not known to this release")
-        if version == form.version:
-            whole = _opened(payload, form, event_id, keys) if form.personal else payload
-            return form.adapter.validate_json(whole)
-        fields = from_json(payload)
-        if form.personal:
-            _open_boxes(fields, form, event_id, keys)
-        for step in range(version, form.version):
-            fields = self._upcasters[(name, step)](fields)
-        return form.adapter.validate_python(fields)
+        members, boxes = payload
+        if version < form.version:
+            return form.adapter.validate_python(self._upcast(form, version, payload, event_id, ciphers))
+        if not boxes:
+            return form.read(members + "}")
+        if ciphers is None:
+            return form.read(f"{{{form.sealed},{members[1:]}}}")
+        return form.read(unsealed(payload, event_id, ciphers, form.erased))
 
-    def boxed_subjects(self, payloads: Iterable[tuple[str, str | bytes]]) -> set[UUID]:
-        """Return the subjects whose boxes stored (type, payload) pairs carry, to load their keys at once."""
-        found: set[UUID] = set()
-        for name, payload in payloads:
-            form = self._forms.get(name)
-            if form is not None and form.personal:
-                found.update(map(_subject, _parted(payload)[1]))
-        return found
+    def _upcast(
+        self, form: _Form, version: int, payload: Parted, event_id: UUID, ciphers: Ciphers | None
+    ) -> dict[str, Any]:
+        """Return an older version's fields as this version has them; its upcasters see personal fields."""
+        members, boxes = payload
+        fields: dict[str, Any] = from_json(members + "}")
+        for subject, box in boxes.items():
+            cipher = None if ciphers is None else ciphers[subject]
+            plain = opened(box, cipher, context(event_id, subject))
+            if plain is not None:
+                fields.update(from_json(plain))
+        for name, subject_field in form.personal:
+            if name not in fields and fields.get(subject_field) in boxes:
+                fields[name] = SEALED if ciphers is None else ERASED
+        for step in range(version, form.version):
+            fields = self._upcasters[(form.kind.__name__, step)](fields)
+        return fields
 
 
 def _form(kind: type) -> _Form:
@@ -140,9 +173,11 @@ def _form(kind: type) -> _Form:
     for name, subject in personal:
         if subject not in hints:
             raise ValueError(f"{kind.__name__}.{name} names the unknown subject field {subject}")
+    adapter: TypeAdapter[Any] = TypeAdapter(kind)
     return _Form(
         kind=kind,
-        adapter=TypeAdapter(kind),
+        adapter=adapter,
+        read=adapter.validator.validate_json,
         version=getattr(kind, "SCHEMA_VERSION", 1),
         personal=personal,
         subjects=tuple(dict.fromkeys(subject for _, subject in personal)),
@@ -152,63 +187,5 @@ def _form(kind: type) -> _Form:
 
 
 def _seal(subject: str, plain: dict[str, Any], event_id: UUID, keys: Keys) -> str | None:
-    key = keys.get(_subject(subject))
-    return None if key is None else seal(key, to_json(plain), _context(event_id, subject))
-
-
-_subject = lru_cache(maxsize=16_384)(UUID)  # parsing an id costs more than finding it again
-_BOXES_BEGIN = f',"{BOXES}":'
-
-
-def _parted(payload: str | bytes) -> tuple[str, dict[str, str | None]]:
-    """Part a payload into its open members, without the closing brace, and the boxes behind them.
-
-    `encode` writes the boxes last, and inside a JSON string the quotes of this mark would be escaped.
-    """
-    text = payload if isinstance(payload, str) else payload.decode()
-    members, found, rest = text.rpartition(_BOXES_BEGIN)
-    if found:
-        return members, from_json(rest[:-1])
-    if f'"{BOXES}"' not in text:
-        return text[:-1], {}
-    fields = from_json(text)  # written by another hand, with blanks
-    boxes = fields.pop(BOXES)
-    return to_json(fields).decode()[:-1], boxes
-
-
-def _opened(payload: str | bytes, form: _Form, event_id: UUID, keys: Keys | None) -> str:
-    """Return the payload's JSON with what its boxes hold in the open, without parsing the rest of it.
-
-    Of members given twice the last one counts: a personal field stands first as sealed or erased, then as a
-    box held it, then as it always stood in the open.
-    """
-    members, boxes = _parted(payload)
-    if not boxes:
-        return members + "}"
-    parts = [form.sealed if keys is None else form.erased]
-    for subject, box in boxes.items():
-        plain = _unsealed(subject, box, event_id, keys)
-        if plain is not None:
-            parts.append(plain[1:-1].decode())
-    return "{" + ",".join([*parts, members[1:]]) + "}"
-
-
-def _unsealed(subject: str, box: str | None, event_id: UUID, keys: Keys | None) -> bytes | None:
-    key = keys.get(_subject(subject)) if keys is not None else None
-    return unseal(key, box, _context(event_id, subject)) if key is not None and box is not None else None
-
-
-def _open_boxes(fields: dict[str, Any], form: _Form, event_id: UUID, keys: Keys | None) -> None:
-    """Do the same to the parsed fields of an older version, for its upcasters."""
-    boxes = fields.pop(BOXES, {})
-    for subject, box in boxes.items():
-        plain = _unsealed(subject, box, event_id, keys)
-        if plain is not None:
-            fields.update(from_json(plain))
-    for name, subject_field in form.personal:
-        if name not in fields and fields.get(subject_field) in boxes:
-            fields[name] = SEALED if keys is None else ERASED
-
-
-def _context(event_id: UUID, subject: str) -> bytes:
-    return event_id.bytes + subject.encode()
+    key = keys.get(subject_id(subject))
+    return None if key is None else seal(key, to_json(plain), context(event_id, subject))

@@ -10,7 +10,6 @@ from collections import OrderedDict
 from collections.abc import Collection, Mapping
 from uuid import UUID
 
-from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from shared.runtime.database import Database
@@ -25,15 +24,6 @@ def seal(key: bytes, plain: bytes, context: bytes) -> str:
     """Return base64 of nonce and ciphertext; `context` is authenticated, so a box cannot be moved."""
     nonce = os.urandom(NONCE_BYTES)
     return base64.b64encode(nonce + AESGCM(key).encrypt(nonce, plain, context)).decode("ascii")
-
-
-def unseal(key: bytes, box: str, context: bytes) -> bytes | None:
-    """Return the plain bytes, or None where the box was not sealed by this key in this context."""
-    raw = base64.b64decode(box)
-    try:
-        return AESGCM(key).decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], context)
-    except InvalidTag:
-        return None
 
 
 class SubjectKeys:

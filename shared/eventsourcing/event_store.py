@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -148,6 +148,12 @@ class EventStore:
     ) -> list[Recorded]:
         """Return events at positions `after` < p <= `after + limit`; see `Reading.read`."""
         return await self._reading.read(conn, after, limit, types, sealed=sealed)
+
+    def replay(
+        self, conn: Any, after: int, until: int, types: Collection[type] | None = None, *, page: int
+    ) -> AsyncGenerator[tuple[int, list[Recorded]], None]:
+        """Yield the events at `after` < p <= `until` in pages, read ahead; see `Reading.replay`."""
+        return self._reading.replay(conn, after, until, types, page=page)
 
     async def recorded(self, rows: Sequence[Any], *, sealed: bool = False) -> list[Recorded]:
         """Decode rows that a caller selected with `reading.COLUMNS`."""

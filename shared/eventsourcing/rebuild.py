@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from operator import itemgetter
+from typing import Any
 
 import asyncpg
 import sqlalchemy as sa
@@ -15,8 +17,8 @@ import structlog
 
 from shared.eventsourcing.catch_up import apply_range, known_until
 from shared.eventsourcing.event_store import EventStore
-from shared.eventsourcing.log import NewerData, Recorded
-from shared.eventsourcing.projection import Changes, Kind, ReadModel, shape_of, write
+from shared.eventsourcing.log import NewerData
+from shared.eventsourcing.projection import Changes, Kind, ReadModel, Row, Shape, encoded, shape_of, write
 from shared.runtime.database import Database
 from shared.runtime.failpoints import failpoint
 
@@ -126,22 +128,23 @@ class _Building:
             self._oid = await conn.fetchval("SELECT $1::text::regclass::oid", self._new)
 
     async def fill(self, after: int, until: int, chunk: int) -> AsyncGenerator[int, None]:
-        """Apply the log up to `until`, reading the next chunk while the last is written; yield the place."""
-        if after >= until:
-            return
-        async with self._database.connection() as reader:
-            reading = asyncio.create_task(self._read(reader, after, min(chunk, until - after)))
-            try:
-                while after < until:
-                    after = min(after + chunk, until)
-                    events = await reading
-                    if after < until:
-                        reading = asyncio.create_task(self._read(reader, after, min(chunk, until - after)))
-                    await self._add(events)
-                    yield after
-            finally:
-                reading.cancel()
-                await asyncio.wait([reading])
+        """Apply the log up to `until` and yield the place: one chunk is written while the next is folded."""
+        async with self._database.connection() as reader, self._database.connection() as writer:
+            if await known_until(reader, self._store, after, until) < until:
+                raise NewerData("the log holds events that this release cannot read; nothing was changed")
+            pages = self._store.replay(reader, after, until, self._model.follows, page=chunk)
+            written = _done()
+            async with aclosing(pages):
+                try:
+                    async for place, events in pages:
+                        changes = self._model.changes(events)
+                        await written
+                        written = asyncio.create_task(self._add(writer, changes))
+                        yield place
+                    await written
+                finally:
+                    written.cancel()
+                    await asyncio.wait([written])
 
     async def index(self) -> None:
         """Build the other indexes, once the bulk of the rows is there."""
@@ -152,6 +155,8 @@ class _Building:
             await conn.execute("SET LOCAL statement_timeout = 0")
             for statement in self._later:
                 await conn.execute(statement)
+            # A tenth of the usual sample, for the minute until autovacuum has seen the new table.
+            await conn.execute("SET LOCAL default_statistics_target = 10")
             await conn.execute(f"ANALYZE {self._new}")
         self._indexed = True
 
@@ -184,14 +189,8 @@ class _Building:
         for building, name in self._renames:
             await conn.execute(f'ALTER INDEX {table.schema}."{building}" RENAME TO "{name}"')
 
-    async def _read(self, conn: asyncpg.Connection, after: int, limit: int) -> list[Recorded]:
-        if await known_until(conn, self._store, after, after + limit) < after + limit:
-            raise NewerData("the log holds events that this release cannot read; nothing was changed")
-        return await self._store.read(conn, after, limit, self._model.follows)
-
-    async def _add(self, events: Sequence[Recorded]) -> None:
-        changes = self._model.changes(events)
-        async with self._database.transaction() as conn:
+    async def _add(self, conn: asyncpg.Connection, changes: Changes) -> None:
+        async with conn.transaction():
             await self._own(conn)
             await write(conn, self._model, await self._copied(conn, changes))
 
@@ -207,14 +206,13 @@ class _Building:
         if not puts:
             return changes
         shape = shape_of(self._model.table)
-        columns = (*shape.keys_of(puts), *shape.values_of(puts, shape.values, Kind.PUT))
         try:
             async with conn.transaction():
                 await conn.copy_records_to_table(
                     self._model.table.name,
                     schema_name=self._model.table.schema,
                     columns=(*shape.keys, *shape.values),
-                    records=zip(*columns, strict=True),
+                    records=_whole_rows(shape, puts),
                 )
         except asyncpg.UniqueViolationError:
             self._copies = False
@@ -242,6 +240,27 @@ class _Building:
             rf'\1 "{building}" ON {self._new} ',
             row["definition"],
         )
+
+
+def _whole_rows(shape: Shape, rows: Iterable[tuple[Any, Row]]) -> Iterator[tuple[Any, ...]]:
+    """Yield each row as a tuple of its keys and all its values, absent ones filled with the default."""
+    values = itemgetter(*shape.values)
+    blank: Row = dict.fromkeys(shape.values) | dict(shape.defaults)
+    json_columns = [name for name in shape.values if shape.types[name] == "jsonb"]
+    alone = len(shape.keys) == 1
+    for key, columns in rows:
+        whole = blank | columns
+        if len(whole) != len(blank):
+            raise KeyError(f"row {key}: no column {sorted(whole.keys() - shape.all_values)}")
+        for name in json_columns:
+            whole[name] = encoded("jsonb", whole[name])
+        yield ((key,) if alone else tuple(key)) + values(whole)
+
+
+def _done() -> asyncio.Future[None]:
+    done = asyncio.get_running_loop().create_future()
+    done.set_result(None)
+    return done
 
 
 async def table_hash(conn: asyncpg.Connection, table: sa.Table) -> str:

@@ -25,7 +25,7 @@ def recorded(event: Any) -> Recorded:
         version=1,
         event_id=UUID(int=1),
         event=event,
-        meta=Meta(actor="anna", correlation_id="c"),
+        told=Meta(actor="anna", correlation_id="c"),
         recorded_at=datetime(2026, 6, 17, 9, 0, tzinfo=UTC),
         hash=b"",
     )

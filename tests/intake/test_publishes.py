@@ -42,7 +42,7 @@ def recorded(event: Any) -> Recorded:
         version=1,
         event_id=UUID(int=1),
         event=event,
-        meta=META,
+        told=META,
         recorded_at=MONDAY,
         hash=b"",
     )

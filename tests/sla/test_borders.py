@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any, get_type_hints
 from uuid import UUID
@@ -49,7 +49,7 @@ def recorded(kind: type) -> Recorded:
         version=1,
         event_id=uuid7(),
         event=event,
-        meta=Meta(actor="anna", correlation_id="c"),
+        told=Meta(actor="anna", correlation_id="c"),
         recorded_at=ANY[datetime],
         hash=b"",
     )
@@ -69,7 +69,7 @@ def test_what_is_not_public_has_no_contract() -> None:
         seq=2, as_of=MONDAY, covered=True, agreements=(), next_at=None, occurred_at=MONDAY, historic=False
     )
     with pytest.raises(LookupError):
-        PUBLISHER.publish(replace(recorded(events.ClockMet), event=looked))
+        PUBLISHER.publish(recorded(events.ClockMet)._replace(event=looked))
 
 
 def taken(contract: Contract, subject: UUID) -> RecordFact:
