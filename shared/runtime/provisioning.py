@@ -60,9 +60,12 @@ async def _may_act_as_owner(conn: Any, service: str) -> None:
 
 
 async def create_database(conn: Any, database: str, service: str, *, template: str | None = None) -> None:
-    """Create a database of `service`, empty or as a copy of `template` (which nobody may be using)."""
+    """Create a database of `service`, empty or as a copy of `template` (which nobody may be using).
+
+    Its files are copied as files: through the journal, page by page, takes four times as long.
+    """
     copied = f" TEMPLATE {template}" if template else ""
-    await conn.execute(f"CREATE DATABASE {database} OWNER {service}_owner{copied}")
+    await conn.execute(f"CREATE DATABASE {database} OWNER {service}_owner{copied} STRATEGY FILE_COPY")
     await conn.execute(f"REVOKE ALL ON DATABASE {database} FROM PUBLIC")
     await conn.execute(f"GRANT CONNECT ON DATABASE {database} TO {service}_app")
 

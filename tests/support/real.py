@@ -6,7 +6,7 @@ import os
 import shutil
 import signal
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
@@ -23,7 +23,21 @@ URL_VARIABLE = "PLUMBLINE_TEST_DATABASE_URL"
 Prepare = Callable[[ServiceDatabases], Awaitable[None]]
 
 _FOLDER_PREFIX = "plumbline-test-postgres-"
-_FAST = {"fsync": "off", "full_page_writes": "off", "max_connections": "300", "max_wal_size": "4GB"}
+_MEMORY = Path("/dev/shm")  # noqa: S108  where Linux keeps files in memory
+_MEMORY_NEEDED_BYTES = 4 << 30
+_FAST = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "synchronous_commit": "off",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "min_wal_size": "32MB",
+    "max_wal_size": "256MB",
+    "checkpoint_timeout": "1h",
+    "autovacuum": "off",
+    "shared_buffers": "32MB",
+    "max_connections": "300",
+}
 
 
 @dataclass
@@ -35,7 +49,8 @@ class FreshDatabases:
             return await fresh_databases("intake", migrate)
 
     `prepare` (say, the service's migrations as its owner) runs once per session into a template, of which
-    every pair is a copy. It must close its connections. Without it the pair is empty.
+    every pair is a copy. It must close its connections. Without it the pair is empty. Pairs are dropped when
+    their test module ends, templates with the server.
     """
 
     admin_url: str
@@ -53,7 +68,8 @@ class FreshDatabases:
             if (service, prepare) not in self._templates:
                 template = await self._pair(conn, service, None)
                 await prepare(template)
-                self._templates[service, prepare] = template.url.rpartition("/")[2]
+                name = self._templates[service, prepare] = template.url.rpartition("/")[2]
+                self._made = [made for made in self._made if made not in (name, f"{name}_keys")]
             return await self._pair(conn, service, self._templates[service, prepare])
         finally:
             await conn.close()
@@ -68,9 +84,16 @@ class FreshDatabases:
             self._made.append(name + suffix)
         return urls_of(self.admin_url, service, name, self.password)
 
-    async def drop_all(self) -> None:
+    async def drop_pairs(self) -> None:
+        await self._drop(self._made)
+        self._made.clear()
+
+    async def drop_templates(self) -> None:
+        await self._drop([name + suffix for name in self._templates.values() for suffix in ("", "_keys")])
+
+    async def _drop(self, names: Sequence[str]) -> None:
         conn = await asyncpg.connect(self.admin_url)
-        for name in self._made:
+        for name in names:
             await conn.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
         await conn.close()
 
@@ -112,7 +135,8 @@ def temporary_server(
 ) -> Iterator[EmbeddedPostgres]:
     """Run a server of one's own in a temporary folder, fast and forgetful unless `settings` say otherwise."""
     _sweep()
-    folder = Path(tempfile.mkdtemp(prefix=f"{_FOLDER_PREFIX}{os.getpid()}-"))
+    parent = _quickest_folder() if settings is None else None
+    folder = Path(tempfile.mkdtemp(prefix=f"{_FOLDER_PREFIX}{os.getpid()}-", dir=parent))
     folder.chmod(0o711)  # the server may run as another user
     try:
         server = EmbeddedPostgres.start(
@@ -128,9 +152,18 @@ def temporary_server(
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def _quickest_folder() -> Path | None:
+    """Return a folder in memory if there is room: a copy of a database is 300 files, its journal as much."""
+    with suppress(OSError):
+        free = os.statvfs(_MEMORY)
+        if os.access(_MEMORY, os.W_OK) and free.f_bavail * free.f_frsize > _MEMORY_NEEDED_BYTES:
+            return _MEMORY
+    return None
+
+
 def _sweep() -> None:
     """Stop and remove servers of test runs that were killed; their process id stands in the folder's name."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{_FOLDER_PREFIX}*"):
+    for folder in (f for p in (tempfile.gettempdir(), _MEMORY) for f in Path(p).glob(f"{_FOLDER_PREFIX}*")):
         try:
             os.kill(int(folder.name.removeprefix(_FOLDER_PREFIX).partition("-")[0]), 0)
         except ProcessLookupError:
@@ -154,21 +187,35 @@ async def _serve(kind: ServerKind) -> AsyncIterator[FreshDatabases]:
     if kind.url is not None:
         fresh = FreshDatabases(kind.url, "password-of-{}".format, unique)
         yield fresh
-        await fresh.drop_all()
+        await fresh.drop_templates()
     else:
         with temporary_server(kind.binaries) as server:
             yield FreshDatabases(server.url(), server.password, unique)
 
 
 @pytest.fixture(scope="session")
-async def fresh_databases() -> AsyncIterator[FreshDatabases]:
-    """Databases on the default server."""
+async def default_postgres() -> AsyncIterator[FreshDatabases]:
+    """The default server."""
     async for fresh in _serve(_KINDS[0]):
         yield fresh
 
 
 @pytest.fixture(scope="session", params=_KINDS, ids=lambda kind: kind.name)
-async def fresh_databases_everywhere(request: pytest.FixtureRequest) -> AsyncIterator[FreshDatabases]:
-    """Databases on every kind of server found: for contract suites."""
+async def every_postgres(request: pytest.FixtureRequest) -> AsyncIterator[FreshDatabases]:
+    """Every kind of server found, one after the other."""
     async for fresh in _serve(request.param):
         yield fresh
+
+
+@pytest.fixture(scope="module")
+async def fresh_databases(default_postgres: FreshDatabases) -> AsyncIterator[FreshDatabases]:
+    """Databases on the default server."""
+    yield default_postgres
+    await default_postgres.drop_pairs()
+
+
+@pytest.fixture(scope="module")
+async def fresh_databases_everywhere(every_postgres: FreshDatabases) -> AsyncIterator[FreshDatabases]:
+    """Databases on every kind of server found: for contract suites."""
+    yield every_postgres
+    await every_postgres.drop_pairs()
