@@ -89,6 +89,6 @@ def create_app(rules: Rules, routers: Sequence[APIRouter], *, title: str = "", v
     )
     app.rules = rules
     app.router.routes.extend(documentation.routes())
-    for router in routers:
-        app.include_router(router)
+    for router in routers:  # taken over as they are: including a router would build all its routes again
+        app.router.routes.extend(router.routes)
     return app
