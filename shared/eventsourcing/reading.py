@@ -86,7 +86,7 @@ class Reading:
         return await self.recorded(rows, sealed=sealed)
 
     async def recorded(self, rows: Sequence[Any], *, sealed: bool = False) -> list[Recorded]:
-        """Decode rows that carry `COLUMNS`, with one look-up for all their subjects' keys."""
+        """Decode rows that begin with `COLUMNS`, with one look-up for all their subjects' keys."""
         part = self._codec.part
         payloads = [part(row["type"], row["payload"], sealed=sealed) for row in rows]
         subjects = set() if sealed else {subject_id(name) for _, boxes in payloads for name in boxes}
@@ -107,7 +107,7 @@ class Reading:
                 Recorded(
                     at, name, of, version, id_, joined(type_, schema, whole, id_, ciphers), told, when, end
                 )
-                for (at, name, of, version, id_, type_, schema, _, told, when, end), whole in zip(
+                for (at, name, of, version, id_, type_, schema, _, told, when, end, *_), whole in zip(
                     rows, payloads, strict=False
                 )
             ]

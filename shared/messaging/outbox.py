@@ -12,8 +12,8 @@ from shared.messaging.message import Message, partition_of
 from shared.messaging.pages import Incarnation
 
 _FIELDS: Final = """
-o.topic, o.partition, o.prev, e.position, e.stream, e.stream_id, e.version, e.event_id, e.type,
-e.schema_version, e.payload, e.meta, e.recorded_at, e.hash,
+e.position, e.stream, e.stream_id, e.version, e.event_id, e.type, e.schema_version, e.payload, e.meta,
+e.recorded_at, e.hash, o.topic, o.partition, o.prev,
 (SELECT i.id FROM log.incarnation i WHERE i.after < e.position ORDER BY i.ordinal DESC LIMIT 1) AS incarnation
 """
 _IN_ORDER: Final = f"""
