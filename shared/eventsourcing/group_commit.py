@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from shared.eventsourcing.decider import Rejected
 from shared.eventsourcing.event_store import APPEND_LOCK, EventStore
 from shared.eventsourcing.log import Appended, OutcomeUnknown, Unit
 from shared.eventsourcing.preparing import Prepared, key_digest
+from shared.eventsourcing.transactions import Transactions
 from shared.runtime.database import Database, unavailable
 from shared.runtime.failpoints import failpoint
 
@@ -64,6 +64,7 @@ class GroupCommit:
     def __init__(self, database: Database, store: EventStore) -> None:
         self._database = database
         self._store = store
+        self._transactions = Transactions(database, seconds=BATCH_SECONDS)
         self._queue: deque[_Waiting] = deque()
         self._arrived = asyncio.Event()
         self._new: list[_Waiting] = []  # units of new streams, to be prepared before they join the queue
@@ -138,6 +139,7 @@ class GroupCommit:
             batch = self._take()
             if not batch:
                 self._arrived.clear()
+                await self._transactions.abandon()  # what the last commit began for senders that went away
                 if self._stopping and not self._queue:
                     return
                 continue
@@ -186,24 +188,20 @@ class GroupCommit:
                 _settle(waiting, outcome)
 
     async def _attempt(self, batch: Sequence[_Waiting]) -> list[Appended | Exception]:
-        async with self._database.pool.acquire(timeout=BATCH_SECONDS) as conn:
-            try:
-                async with asyncio.timeout(BATCH_SECONDS):
-                    await conn.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
-                    outcomes = await self._append(conn, batch)
-                    failpoint("append.before_commit")
-            except BaseException:
-                await _abandon(conn)
-                raise
-            try:
-                async with asyncio.timeout(BATCH_SECONDS):
-                    await conn.execute("COMMIT")
-            except (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError) as error:
-                _terminate(conn)
-                if not await self._committed(outcomes):
-                    raise asyncpg.ConnectionDoesNotExistError(
-                        "the connection was lost before COMMIT"
-                    ) from error
+        try:
+            async with asyncio.timeout(BATCH_SECONDS):
+                outcomes = await self._append(await self._transactions.begin(), batch)
+                failpoint("append.before_commit")
+        except BaseException:
+            await self._transactions.abandon()
+            raise
+        try:
+            async with asyncio.timeout(BATCH_SECONDS):
+                await self._transactions.commit(another=bool(self._queue))
+        except (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError) as error:
+            await self._transactions.lose()
+            if not await self._committed(outcomes):
+                raise asyncpg.ConnectionDoesNotExistError("the connection was lost before COMMIT") from error
         failpoint("append.after_commit_before_ack")
         appended = [outcome.position for outcome in outcomes if isinstance(outcome, Appended)]
         if appended:
@@ -250,19 +248,6 @@ def _own_problem(error: Exception) -> Exception:
         )
     _LOG.error("a unit could not be appended", error=type(error).__name__, exc_info=error)
     return ProjectionFailed(f"{type(error).__name__} while the unit was appended")
-
-
-async def _abandon(conn: Any) -> None:
-    try:
-        async with asyncio.timeout(2):
-            await conn.execute("ROLLBACK")
-    except Exception:  # noqa: BLE001  a connection that cannot roll back is thrown away
-        _terminate(conn)
-
-
-def _terminate(conn: Any) -> None:
-    with contextlib.suppress(asyncpg.InterfaceError):  # already gone: the pool has let go of it
-        conn.terminate()
 
 
 def _settle(waiting: _Waiting, outcome: Appended | Exception) -> None:

@@ -29,7 +29,7 @@ from shared.runtime.settings import ServiceSettings
 _LOG = structlog.get_logger(__name__)
 DRAIN_SECONDS = 5.0
 _FINISH_SECONDS = 8
-_YOUNG_OBJECTS = 10_000  # made and not freed before the collector looks: some hundred requests under way
+_YOUNG_OBJECTS = 50_000  # made and not freed before the collector looks: a thousand requests under way
 _BUDGET_SECONDS = 25.0
 
 

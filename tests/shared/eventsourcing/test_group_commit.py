@@ -51,6 +51,14 @@ async def test_units_that_arrive_together_share_a_commit(parcels, commit):
     assert commits < 10
 
 
+async def test_a_busy_appender_leaves_no_transaction_open_behind_it(parcels, commit):
+    await asyncio.gather(*(commit.submit(a_parcel(str(n))) for n in range(200)))
+    await asyncio.sleep(0)
+    async with parcels.database.connection() as conn:
+        found = await conn.fetch("SELECT state FROM pg_stat_activity WHERE datname = current_database()")
+    assert "idle in transaction" not in [row["state"] for row in found]
+
+
 async def test_units_on_one_stream_are_decided_in_order(commit):
     parcel = uuid7()
     await commit.submit(a_parcel(to=parcel))
@@ -157,14 +165,11 @@ class LosesCommit:
         self._database, self._after, self._then = database, after, then
         self.pool = self
 
-    def acquire(self, **_):
-        return self
-
-    async def __aenter__(self):
+    async def acquire(self, **_):
         self._conn = await self._database.pool.acquire()
         return self
 
-    async def __aexit__(self, *_):
+    async def release(self, _):
         await self._database.pool.release(self._conn)
 
     def transaction(self):

@@ -1,0 +1,85 @@
+"""A writer's transactions: one connection while it is busy, none while it is not."""
+
+from __future__ import annotations
+
+import asyncpg
+import pytest
+
+from shared.eventsourcing.transactions import Transactions
+from tests.support.parcels import migrate, opened
+
+COUNT = "SELECT count(*) FROM work.lease"
+INSERT = (
+    "INSERT INTO work.lease (name, owner, epoch, expires_at) "
+    "VALUES ($1, gen_random_uuid(), 1, clock_timestamp())"
+)
+
+
+@pytest.fixture
+async def database(fresh_databases):
+    async with opened(await fresh_databases("parcels", migrate)) as parcels:
+        yield parcels.database
+
+
+@pytest.fixture
+def transactions(database):
+    return Transactions(database, seconds=5)
+
+
+async def open_transactions(database):
+    async with database.connection() as conn:
+        return await conn.fetchval(
+            "SELECT count(*) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND state LIKE 'idle in transaction%'"
+        )
+
+
+async def test_a_commit_makes_durable_and_gives_the_connection_back(database, transactions):
+    await (await transactions.begin()).execute(INSERT, "one")
+    await transactions.commit(another=False)
+    assert await database.pool.fetchval(COUNT) == 1
+    assert await open_transactions(database) == 0
+    assert database.pool.get_idle_size() == database.pool.get_size()
+
+
+async def test_a_commit_may_begin_the_next_transaction_on_the_same_connection(database, transactions):
+    first = await transactions.begin()
+    await first.execute(INSERT, "one")
+    await transactions.commit(another=True)
+    assert await database.pool.fetchval(COUNT) == 1
+    second = await transactions.begin()
+    assert await second.fetchval("SELECT pg_backend_pid()") == await first.fetchval("SELECT pg_backend_pid()")
+    assert await second.fetchval("SHOW transaction_isolation") == "read committed"
+    await second.execute(INSERT, "two")
+    await transactions.abandon()
+    assert await database.pool.fetchval(COUNT) == 1
+
+
+async def test_a_transaction_that_nothing_follows_in_is_not_left_open(database, transactions):
+    await transactions.begin()
+    await transactions.commit(another=True)
+    assert await open_transactions(database) == 1
+    await transactions.abandon()
+    assert await open_transactions(database) == 0
+    await transactions.abandon()  # there is nothing left to abandon
+
+
+async def test_a_lost_connection_takes_its_transaction_with_it_and_the_next_one_is_whole(
+    database, transactions
+):
+    conn = await transactions.begin()
+    await conn.execute(INSERT, "lost")
+    await transactions.lose()
+    await (await transactions.begin()).execute(INSERT, "kept")
+    await transactions.commit(another=False)
+    assert [row["name"] for row in await database.pool.fetch("SELECT name FROM work.lease")] == ["kept"]
+
+
+async def test_a_refused_statement_does_not_reach_the_next_transaction(database, transactions):
+    conn = await transactions.begin()
+    with pytest.raises(asyncpg.PostgresError):
+        await conn.execute("SELECT 1 / 0")
+    await transactions.abandon()
+    await (await transactions.begin()).execute(INSERT, "kept")
+    await transactions.commit(another=False)
+    assert await database.pool.fetchval(COUNT) == 1
