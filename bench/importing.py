@@ -17,6 +17,7 @@ from services.intake.adapters.servicenow import Batch, batches
 from shared.runtime.provisioning import ServiceDatabases
 
 SAMPLE = ROOT / "examples" / "servicenow-sample.csv"
+LOGS = 5  # copies of the sample in one run
 IN_FLIGHT = 3  # as the command line does it
 _FOLLOWING_SECONDS = 60.0  # longer than any round: the batches end it
 
@@ -35,8 +36,9 @@ def importing(bench: Bench, *, rounds: int, seconds: float) -> list[Figure]:
         for _ in range(rounds):
             rows, took, used = 0, 0.0, api.cpu_seconds()
             while took < seconds:
-                sources += 1
-                prepared = _batches(f"bench-{sources}")
+                # One long export: a real one has sixty times the sample's rows, and a tail counts once.
+                prepared = [batch for n in range(LOGS) for batch in _batches(f"bench-{sources + n}")]
+                sources += LOGS
                 began = time.perf_counter()
                 _send(api, token, prepared)
                 took += time.perf_counter() - began

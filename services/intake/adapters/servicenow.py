@@ -7,7 +7,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
+from functools import lru_cache
 from itertools import groupby
+from typing import NamedTuple
 from uuid import UUID
 
 from services.intake.domain.imported import ImportedRecord, RejectedRow
@@ -70,6 +72,7 @@ _RANK = re.compile(r"\s*([1-5])\b")
 _TIME = re.compile(r"\s*(\d{1,2})/(\d{1,2})/(\d{4}) (\d{1,2}):(\d{2})\s*")
 
 Row = Mapping[str, str]
+_person = lru_cache(maxsize=4096)(person_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +82,18 @@ class Batch:
     body: bytes
     incidents: int
     rows: int
+
+
+class _Readable(NamedTuple):
+    """A row with what was read of it; `at` is a local time without zone."""
+
+    row: Row
+    at: datetime
+    state: RequestState
+    hold: HoldReason | None
+    impact: Level
+    urgency: Level
+    priority: int
 
 
 class _Unreadable(Exception):
@@ -128,25 +143,25 @@ def incident(number: str, rows: Sequence[Row], zone: tzinfo, source: str = SOURC
     Where a sys_mod_count stands on several rows the last of them counts. Times never run backwards.
     """
     rejected: list[RejectedRow] = []
-    readable: dict[int, tuple[int, Row]] = {}
+    readable: dict[int, tuple[int, _Readable]] = {}
     for place, row in enumerate(rows, 1):
         try:
             count = _count(row)
-            _check(row)
+            read = _read(row)
         except _Unreadable as error:
             rejected.append(RejectedRow(number=number, row=place, reason=str(error)))
             continue
         if count in readable:
             reason = f"sys_mod_count {count} is repeated by row {place}, which counts"
             rejected.append(RejectedRow(number=number, row=readable[count][0], reason=reason))
-        readable[count] = (place, row)
+        readable[count] = (place, read)
     if not number or not readable:
         return ImportedRecord(number=number, history=None, rejected=tuple(rejected))
     taken: list[HistoryRow] = []
     for count in sorted(readable):
         not_before = taken[-1].occurred_at if taken else None
         taken.append(_history_row(readable[count][1], count, zone, not_before, source))
-    first = readable[min(readable)][1]
+    first = readable[min(readable)][1].row
     history = RecordHistory(opening=_opening(number, first, taken[0], zone, source), rows=tuple(taken))
     return ImportedRecord(number=number, history=history, rejected=tuple(rejected))
 
@@ -157,29 +172,36 @@ def instant(local: datetime, zone: tzinfo, not_before: datetime | None = None) -
     A time that the spring change skipped is read with the offset before it, so it moves forward by the gap.
     A time that the autumn change repeats is the earlier of the two, unless that lies before `not_before`.
     """
-    early = local.replace(tzinfo=zone, fold=0).astimezone(UTC)
-    late = local.replace(tzinfo=zone, fold=1).astimezone(UTC)
+    early, late = _both_instants(local, zone)
     if not_before is not None and early < not_before <= late:
         return late
     return early
 
 
-def _history_row(row: Row, count: int, zone: tzinfo, not_before: datetime | None, source: str) -> HistoryRow:
-    at = instant(_local(row["sys_updated_at"]), zone, not_before)
-    state, hold = _STATES[row["incident_state"].strip()]
+@lru_cache(maxsize=4096)  # several rows of an incident say the same minute
+def _both_instants(local: datetime, zone: tzinfo) -> tuple[datetime, datetime]:
+    early = local.replace(tzinfo=zone, fold=0).astimezone(UTC)
+    return early, local.replace(tzinfo=zone, fold=1).astimezone(UTC)
+
+
+def _history_row(
+    read: _Readable, count: int, zone: tzinfo, not_before: datetime | None, source: str
+) -> HistoryRow:
+    row = read.row
+    at = instant(read.at, zone, not_before)
     caller = row.get("caller_id", UNKNOWN)
     return HistoryRow(
         row=count,
         occurred_at=at if not_before is None else max(at, not_before),
-        state=state,
-        hold=hold,
-        requester_id=person_id(source, caller),
+        state=read.state,
+        hold=read.hold,
+        requester_id=_person(source, caller),
         requester_name=_named("Caller", caller) or "Unknown caller",
         service=_named("Category", row.get("category", UNKNOWN)),
         category=_named("Subcategory", row.get("subcategory", UNKNOWN)),
-        impact=_LEVELS[_rank(row, "impact")],
-        urgency=_LEVELS[_rank(row, "urgency")],
-        priority=int(_rank(row, "priority")),
+        impact=read.impact,
+        urgency=read.urgency,
+        priority=read.priority,
         group=_named("Group", row.get("assignment_group", UNKNOWN)),
         assignee=_named("Resolver", row.get("assigned_to", UNKNOWN)),
         breached=row.get("made_sla", "").strip().lower() == "false",
@@ -216,16 +238,23 @@ def _opening(number: str, row: Row, first: HistoryRow, zone: tzinfo, source: str
     )
 
 
-def _check(row: Row) -> None:
-    """Raise `_Unreadable` for the first thing that makes a row meaningless."""
-    state = row.get("incident_state", "").strip()
-    if state not in _STATES:
-        raise _Unreadable(f"incident_state {state!r} is no state of an incident")
-    _local(row.get("sys_updated_at", ""))
-    for name in ("impact", "urgency"):
-        if _rank(row, name) not in _LEVELS:
-            raise _Unreadable(f"{name} {row[name]!r} is not 1, 2 or 3")
-    _rank(row, "priority")
+def _read(row: Row) -> _Readable:
+    """Read what a row means nothing without; raise `_Unreadable` for the first thing that is missing."""
+    name = row.get("incident_state", "").strip()
+    found = _STATES.get(name)
+    if found is None:
+        raise _Unreadable(f"incident_state {name!r} is no state of an incident")
+    at = _local(row.get("sys_updated_at", ""))
+    return _Readable(
+        row, at, *found, _level(row, "impact"), _level(row, "urgency"), int(_rank(row, "priority"))
+    )
+
+
+def _level(row: Row, name: str) -> Level:
+    level = _LEVELS.get(_rank(row, name))
+    if level is None:
+        raise _Unreadable(f"{name} {row[name]!r} is not 1, 2 or 3")
+    return level
 
 
 def _count(row: Row) -> int:
@@ -237,12 +266,19 @@ def _count(row: Row) -> int:
 
 def _rank(row: Row, name: str) -> str:
     """Return the leading digit of `2` or `2 - Medium`."""
-    match = _RANK.match(row.get(name, ""))
-    if match is None:
+    rank = _leading_rank(row.get(name, ""))
+    if rank is None:
         raise _Unreadable(f"{name} {row.get(name, '')!r} does not begin with a rank from 1 to 5")
-    return match[1]
+    return rank
 
 
+@lru_cache(maxsize=256)
+def _leading_rank(text: str) -> str | None:
+    match = _RANK.match(text)
+    return None if match is None else match[1]
+
+
+@lru_cache(maxsize=4096)
 def _local(text: str) -> datetime:
     """Read `29/2/2016 01:16`, day first, without zone."""
     match = _TIME.fullmatch(text)
@@ -255,6 +291,7 @@ def _local(text: str) -> datetime:
         raise _Unreadable(f"{text!r} is no time: {error}") from None
 
 
+@lru_cache(maxsize=4096)
 def _named(word: str, value: str) -> str | None:
     """Give an anonymised value its word back; None when the source did not know it."""
     value = value.strip()

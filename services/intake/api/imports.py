@@ -97,10 +97,11 @@ async def _take(context: ServiceContext, actor: Actor, histories: Sequence[Recor
     async def take(history: RecordHistory) -> Appended:
         opening = history.opening
         # The serial of a request that is known stands in its first event; a new one would be lost.
-        serial = 0 if opening.request_id in known else await context.numbers["REQ"].next()
+        new = opening.request_id not in known
+        serial = await context.numbers["REQ"].next() if new else 0
         command = replace(history, opening=replace(opening, serial=serial))
         return await context.commands.execute(
-            actor, Step(decider=REQUEST, stream_id=opening.request_id, command=command)
+            actor, Step(decider=REQUEST, stream_id=opening.request_id, command=command, new=new)
         )
 
     outcomes = await asyncio.gather(*(take(history) for history in histories), return_exceptions=True)

@@ -45,7 +45,7 @@ class IncidentsAreLinked(Unprocessable):
     """An incident is linked to a change, never converted into one."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: see `changed`
 class Request:
     """What the rules need to know.
 

@@ -153,6 +153,15 @@ async def test_a_unit_overtaken_before_the_lock_is_decided_again_under_it(parcel
     assert (await parcels.store.load(parcels.database.pool, DECIDER, parcel))[1] == 2
 
 
+async def test_a_stream_that_another_writer_was_first_to_begin_is_read_and_decided_on(parcels):
+    parcel = uuid7()
+    prepared = await parcels.store.prepare(None, [a_parcel(to=parcel)])
+    await append(parcels, a_parcel(to=parcel), unit(DeliverParcel(), to=parcel))
+    async with parcels.database.transaction() as conn:
+        [outcome] = await parcels.store.append_prepared(conn, prepared)
+    assert (outcome.events, outcome.version) == ((), 2)  # it was sent already: nothing to do
+
+
 async def test_an_overtaken_unit_with_if_match_is_stale_not_decided_again(parcels):
     parcel = uuid7()
     await append(parcels, a_parcel(to=parcel))

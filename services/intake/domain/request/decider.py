@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import assert_never
 from uuid import UUID
@@ -30,7 +29,7 @@ from services.intake.domain.request.commands import RequestCommand
 from services.intake.domain.request.events import RequestEvent
 from services.intake.domain.vocabulary import CloseReason, HoldReason, RequestKind
 from services.intake.domain.vocabulary import RequestState as State
-from shared.eventsourcing.decider import Decider
+from shared.eventsourcing.decider import Decider, changed
 
 
 def decide(command: RequestCommand, state: Request) -> Sequence[RequestEvent]:
@@ -121,29 +120,35 @@ def evolve(state: Request, event: RequestEvent) -> Request:
                 priority=event.priority,
             )
         case past.RequesterChanged(requester_id=requester_id):
-            return replace(state, requester_id=requester_id)
+            return changed(state, requester_id=requester_id)
         case past.RequestTriaged():
-            state = replace(state, service=event.service, category=event.category)
-            state = replace(state, impact=event.impact, urgency=event.urgency, priority=event.priority)
-            return replace(state, state=event.state)
+            return changed(
+                state,
+                service=event.service,
+                category=event.category,
+                impact=event.impact,
+                urgency=event.urgency,
+                priority=event.priority,
+                state=event.state,
+            )
         case past.RequestReprioritised():
-            return replace(state, impact=event.impact, urgency=event.urgency, priority=event.priority)
+            return changed(state, impact=event.impact, urgency=event.urgency, priority=event.priority)
         case past.RequestAssigned(state=now):
-            state = replace(state, group=event.group, assignee=event.assignee, state=now)
             started = now is State.ON_HOLD and state.left is State.ACCEPTED
-            return replace(state, left=State.IN_FULFILMENT) if started else state
+            left = State.IN_FULFILMENT if started else state.left
+            return changed(state, group=event.group, assignee=event.assignee, state=now, left=left)
         case past.RequestAccepted(state=now):
-            return replace(state, state=now)
+            return changed(state, state=now)
         case past.RequestHeld(reason=reason):
-            return replace(state, state=State.ON_HOLD, left=state.state, hold=reason)
+            return changed(state, state=State.ON_HOLD, left=state.state, hold=reason)
         case past.RequestResumed(state=now):
-            return replace(state, state=now, hold=None)
+            return changed(state, state=now, hold=None)
         case past.RequestFulfilled(occurred_at=at):
             return _ended(state, State.FULFILLED, at)
         case past.RequestClosed(occurred_at=at):
             return _ended(state, State.CLOSED, state.done_at or at)
         case past.RequestReopened():
-            return replace(state, state=State.IN_FULFILMENT, hold=None, done_at=None)
+            return changed(state, state=State.IN_FULFILMENT, hold=None, done_at=None)
         case past.RequestRejected(occurred_at=at):
             return _ended(state, State.REJECTED, at)
         case past.RequestWithdrawn(occurred_at=at):
@@ -151,14 +156,14 @@ def evolve(state: Request, event: RequestEvent) -> Request:
         case past.RequestConverted():
             return _ended(state, State.CONVERTED, None)
         case past.CommentAdded(comment_id=comment_id):
-            return replace(state, comments=state.comments | {comment_id})
+            return changed(state, comments=state.comments | {comment_id})
         case past.BreachNoted(clock_id=clock_id):
             named = str(clock_id) if clock_id else event.target
-            return replace(state, breaches=state.breaches | {named})
+            return changed(state, breaches=state.breaches | {named})
         case past.BreachWithdrawn(clock_id=clock_id):
-            return replace(state, breaches=state.breaches - {str(clock_id)})
+            return changed(state, breaches=state.breaches - {str(clock_id)})
         case past.HistoryRecorded(last_row=last_row):
-            return replace(state, last_row=last_row)
+            return changed(state, last_row=last_row)
         case past.RequestResponded() | past.ContactReceived():
             return state
         case _:
@@ -166,7 +171,7 @@ def evolve(state: Request, event: RequestEvent) -> Request:
 
 
 def _ended(state: Request, end: State, at: datetime | None) -> Request:
-    return replace(state, state=end, hold=None, done_at=at)
+    return changed(state, state=end, hold=None, done_at=at)
 
 
 def _existing(state: Request) -> UUID:
