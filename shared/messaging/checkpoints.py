@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
@@ -67,25 +67,30 @@ def sort_out(checkpoint: Checkpoint, messages: Sequence[Message], head: FeedHead
     another story than the one heard so far, `LineageUnknown` when only the source could tell.
     """
     found = Sorted(checkpoint)
+    present = head.incarnations[-1].id if head is not None and head.incarnations else None
+    now: Checkpoint | Message = checkpoint
     for number, message in enumerate(messages):
-        now = found.checkpoint
-        if _is_lost(message, now, head):
+        goes_on = message.incarnation == now.incarnation and (head is None or message.incarnation == present)
+        if not goes_on and _is_lost(message, _checkpoint(now), head):
             found.dropped += 1
+        elif message.prev == now.position:
+            found.fresh.append(message)
+            now = message
         elif message.position < now.position:
             found.duplicates += 1
         elif message.position == now.position:
             if message.hash != now.hash:
                 raise StoreFork(f"{message.partition}: position {now.position} has another hash")
             found.duplicates += 1
-        elif message.prev == now.position:
-            found.fresh.append(message)
-            found.checkpoint = Checkpoint(
-                incarnation=message.incarnation, position=message.position, hash=message.hash
-            )
         else:
             found.held = list(messages[number:])
             break
+    found.checkpoint = _checkpoint(now)
     return found
+
+
+def _checkpoint(heard: Checkpoint | Message) -> Checkpoint:
+    return Checkpoint(incarnation=heard.incarnation, position=heard.position, hash=heard.hash)
 
 
 def _is_lost(message: Message, checkpoint: Checkpoint, head: FeedHead | None) -> bool:
@@ -127,11 +132,22 @@ def refuse_shortened(known: Mapping[Partition, Checkpoint], head: FeedHead) -> N
             )
 
 
-async def lock(conn: Any, consumer: str, partitions: Iterable[Partition]) -> dict[Partition, Checkpoint]:
-    """Lock the checkpoints of these partitions, in one order everywhere, creating those that are missing."""
-    places = _columns(sorted(partitions))
-    await conn.execute(_INSERT, consumer, *places)
-    return _checkpoints(await conn.fetch(_LOCK, consumer, *places))
+async def lock(
+    conn: Any, consumer: str, partitions: Iterable[Partition], *, made: Collection[Partition] = ()
+) -> dict[Partition, Checkpoint]:
+    """Lock the checkpoints of these partitions, in one order everywhere, creating those that are missing.
+
+    `made` are those that the caller has seen before, which spares looking for missing ones.
+    """
+    wanted = sorted(partitions)
+    places = _columns(wanted)
+    if not all(partition in made for partition in wanted):
+        await conn.execute(_INSERT, consumer, *places)
+    found = await conn.fetch(_LOCK, consumer, *places)
+    if len(found) < len(wanted):  # seen before, and gone since: this database was restored
+        await conn.execute(_INSERT, consumer, *places)
+        found = await conn.fetch(_LOCK, consumer, *places)
+    return _checkpoints(found)
 
 
 async def save(conn: Any, consumer: str, checkpoints: Mapping[Partition, Checkpoint]) -> None:

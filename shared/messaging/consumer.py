@@ -8,21 +8,21 @@ from typing import Any, Final
 
 import structlog
 
-from shared.contracts import registry
-from shared.contracts.envelope import Contract
 from shared.eventsourcing.event_store import EventStore
-from shared.eventsourcing.log import Appended, StoreFork, Unit
+from shared.eventsourcing.log import Appended, StoreFork
 from shared.messaging import checkpoints, parked
 from shared.messaging.breaker import WINDOW_SECONDS, Breaker
 from shared.messaging.checkpoints import Checkpoint, Sorted, sort_out
 from shared.messaging.failures import deterministic
+from shared.messaging.hearing import Hearing, Language, Ready, by_position
 from shared.messaging.measures import Measures
-from shared.messaging.message import Heard, Message, Partition, Subscription, demultiplex
+from shared.messaging.message import Message, Partition, Subscription, demultiplex
 from shared.messaging.pages import FeedHead
 from shared.messaging.source_feed import SourceFeed
 from shared.runtime.database import Database
 from shared.runtime.failpoints import failpoint
 
+OURS: Final = Language()
 TRIES: Final = 3  # of one message alone, before it is parked
 
 _LOG = structlog.get_logger(__name__)
@@ -45,31 +45,56 @@ class Consumer:
         feeds: Mapping[str, SourceFeed],
         measures: Measures,
         *,
-        decode: Callable[[str, bytes], Contract] = registry.decode,
+        language: Language = OURS,
+        now: Callable[[], float] | None = None,
     ) -> None:
         self.name = store.definition.service
         self.database = database
         self.subscriptions = {subscription.source: subscription for subscription in subscriptions}
         self.feeds = feeds
         self.measures = measures
-        self.stopped: set[Partition] = set()
+        self.language = language
+        self._now = now or _now
+        self._made: set[Partition] = set()
         self._store = store
-        self._decode = decode
+        self._hearing = Hearing(store, self.subscriptions, language)
         self._heads: dict[str, FeedHead] = {}
         self._breakers: dict[Partition, Breaker] = {}
 
-    async def take(self, source: str, messages: Sequence[Message]) -> dict[Partition, list[Message]]:
+    @property
+    def stopped(self) -> set[Partition]:
+        """The partitions that the circuit breaker leaves alone now."""
+        now = self._now()
+        return {partition for partition, breaker in self._breakers.items() if breaker.stops(now)}
+
+    async def prepare(self, source: str, messages: Sequence[Message]) -> Ready | None:
+        """Do for `take` what needs no lock, such as while the batch before commits; None: not possible.
+
+        It is a guess that all the messages are next in their chains. `take` finds out, and does anew what
+        was guessed wrongly.
+        """
+        wanted = sorted(self._hearing.wanted(messages, self.stopped), key=by_position)
+        try:
+            async with self.database.connection() as conn:
+                return await self._hearing.ready(conn, source, wanted)
+        except Exception:  # noqa: BLE001  `take` meets the same fault where it can be judged
+            return None
+
+    async def take(
+        self, source: str, messages: Sequence[Message], ready: Ready | None = None
+    ) -> dict[Partition, list[Message]]:
         """Take messages of one source, of any of its partitions, each in its order.
 
-        Returns what could not be taken because a predecessor is missing: see `repair`. Raises `StoreFork`,
-        and whatever made the database or the append fail without a message being to blame.
+        `ready` is what `prepare` made of the same messages. Returns what could not be taken because a
+        predecessor is missing: see `repair`. Raises `StoreFork`, and whatever made the database or the
+        append fail without a message being to blame.
         """
-        wanted = [message for message in messages if self._follows(message)]
+        wanted = self._hearing.wanted(messages, self.stopped)
         if not wanted:
             return {}
         await self._learn_lineage(source, wanted)
         try:
-            return await self._take_batch(source, demultiplex(wanted))
+            return await self._take_batch(source, demultiplex(wanted), ready)
         except Exception as error:
             if not deterministic(error):
                 raise
@@ -111,23 +136,15 @@ class Consumer:
             messages = await parked.of_key(conn, self.name, source, topic, key)
             await parked.remove(conn, self.name, source, topic, key)
             failpoint("unpark.mid")
-            head = await self._append(conn, self._units(source, messages))
+            head = await self._append(conn, await self._hearing.ready(conn, source, messages))
         self._announce(head)
         return len(messages)
-
-    def _follows(self, message: Message) -> bool:
-        subscription = self.subscriptions.get(message.partition.source)
-        return (
-            subscription is not None
-            and message.topic in subscription.topics
-            and message.partition not in self.stopped
-        )
 
     async def _learn_lineage(self, source: str, messages: Sequence[Message]) -> None:
         """Ask the source about incarnations not met before; one that is away may be known enough."""
         head = self._heads.get(source)
         known = {each.id for each in head.incarnations} if head else set()
-        if not {message.incarnation for message in messages} <= known:
+        if any(message.incarnation not in known for message in messages):
             try:
                 self._heads[source] = await self.feeds[source].head()
             except Exception as error:
@@ -136,28 +153,35 @@ class Consumer:
                 _LOG.info("a source does not tell its lineage now", source=source, error=repr(error))
 
     async def _take_batch(
-        self, source: str, chains: Mapping[Partition, Sequence[Message]]
+        self, source: str, chains: Mapping[Partition, Sequence[Message]], ready: Ready | None = None
     ) -> dict[Partition, list[Message]]:
         async with self.database.transaction() as conn:
             places = await self._sorted(conn, source, chains)
-            fresh = sorted((m for place in places.values() for m in place.fresh), key=lambda m: m.position)
+            fresh = sorted((m for place in places.values() for m in place.fresh), key=by_position)
             head = 0
             if fresh:
-                head = await self._take_fresh(conn, source, fresh, places)
+                head = await self._take_fresh(conn, source, fresh, places, ready)
             failpoint("consumer.after_apply_before_commit")
+        self._made.update(places)
         self._announce(head)
         self._count(source, places)
         return {partition: place.held for partition, place in places.items() if place.held}
 
-    async def _take_fresh(self, conn: Any, source: str, fresh: Sequence[Message], places: _Places) -> int:
+    async def _take_fresh(
+        self, conn: Any, source: str, fresh: Sequence[Message], places: _Places, ready: Ready | None
+    ) -> int:
         waiting = await parked.keys(conn, self.name, source)
-        behind = [m for m in fresh if (m.topic, m.key) in waiting]
+        behind = [m for m in fresh if (m.topic, m.key) in waiting] if waiting else []
         for chain in demultiplex(behind).values():
             await parked.park(conn, self.name, chain, "waits behind an earlier message of its key")
         self.measures.messages(source, "parked_behind").inc(len(behind))
-        units = self._units(source, [m for m in fresh if (m.topic, m.key) not in waiting])
+        now = [m for m in fresh if (m.topic, m.key) not in waiting] if behind else fresh
+        if ready is None or not ready.of(now):
+            ready = await self._hearing.ready(conn, source, now)
+        # A newer publisher's: this release could do nothing with it even when it comes again.
+        self.measures.messages(source, "unknown_type").inc(ready.unknown)
         await self._move(conn, places)
-        return await self._append(conn, units)
+        return await self._append(conn, ready)
 
     async def _take_singly(self, source: str, messages: Sequence[Message]) -> dict[Partition, list[Message]]:
         held: dict[Partition, list[Message]] = {}
@@ -190,21 +214,25 @@ class Consumer:
             if not places[partition].fresh:
                 return  # another process was faster
             recent = await parked.recent_keys(conn, self.name, partition, WINDOW_SECONDS)
-            if breaker.trips(_now(), recent):
-                self.stopped.add(partition)
-                self.measures.stopped(source, "breaker").set(1)
-                _LOG.error("partition stopped: too many messages fail", partition=partition, error=error)
+            if breaker.trips(self._now(), recent):
+                self._tell_stops(source)
+                _LOG.error(
+                    "partition stopped: too many messages fail",
+                    partition=partition,
+                    tried_again_after_seconds=breaker.pause,
+                    error=error,
+                )
                 return
             await parked.park(conn, self.name, [message], error)
             failpoint("park.mid")
             await parked.park_key(conn, self.name, message, error)
             await self._move(conn, places)
-        breaker.failed(_now())
+        breaker.failed(self._now())
         self.measures.messages(source, "parked").inc()
         _LOG.error("message parked", partition=partition, position=message.position, error=error)
 
     async def _sorted(self, conn: Any, source: str, chains: Mapping[Partition, Sequence[Message]]) -> _Places:
-        marks = await checkpoints.lock(conn, self.name, chains)
+        marks = await checkpoints.lock(conn, self.name, chains, made=self._made)
         head = self._heads.get(source)
         return {partition: sort_out(marks[partition], chain, head) for partition, chain in chains.items()}
 
@@ -212,24 +240,11 @@ class Consumer:
         moved = {partition: place.checkpoint for partition, place in places.items() if place.fresh}
         await checkpoints.save(conn, self.name, moved)
 
-    def _units(self, source: str, messages: Iterable[Message]) -> list[Unit]:
-        handle = self.subscriptions[source].handle
-        units: list[Unit] = []
-        for message in messages:
-            try:
-                contract = self._decode(message.envelope.type, message.value)
-            except registry.UnknownType:
-                # A newer publisher's: this release could do nothing with it even when it comes again.
-                self.measures.messages(source, "unknown_type").inc()
-            else:
-                units += handle(Heard(envelope=message.envelope, contract=contract))
-        return units
-
-    async def _append(self, conn: Any, units: Sequence[Unit]) -> int:
+    async def _append(self, conn: Any, ready: Ready) -> int:
         """Append as the transaction's last statement; return the new head, 0 without units."""
         head = 0
-        if units:
-            for outcome in await self._store.append(conn, units):
+        if ready.units:
+            for outcome in await self._store.append_prepared(conn, ready.units):
                 if not isinstance(outcome, Appended):
                     raise outcome
                 head = max(head, outcome.position)
@@ -241,13 +256,23 @@ class Consumer:
 
     def _count(self, source: str, places: _Places) -> None:
         for partition, place in places.items():
-            self._breakers.setdefault(partition, Breaker()).took(len(place.fresh))
+            breaker = self._breakers.setdefault(partition, Breaker())
+            paused = breaker.pause
+            breaker.took(len(place.fresh))
+            if paused and not breaker.pause:
+                self._tell_stops(source)
+                _LOG.info("partition goes on", partition=partition)
             for outcome, number in (
                 ("taken", len(place.fresh)),
                 ("duplicate", place.duplicates),
                 ("dropped", place.dropped),
             ):
                 self.measures.messages(source, outcome).inc(number)
+
+    def _tell_stops(self, source: str) -> None:
+        """Show 1 until every partition has taken messages again, through all tries between."""
+        stopped = any(breaker.pause for place, breaker in self._breakers.items() if place.source == source)
+        self.measures.stopped(source, "breaker").set(int(stopped))
 
 
 def _now() -> float:

@@ -6,7 +6,7 @@ import asyncio
 import ssl
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -26,15 +26,17 @@ TAIL_RECORDS: Final = 50
 _LOG = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
-    """A record as the broker holds it; whether it is a message of ours is yet to be seen."""
+class Record(Protocol):
+    """A record as the broker holds it; whether it is a message of ours is yet to be seen.
+
+    A header may hold None, whatever its type says.
+    """
 
     topic: str
     partition: int
     offset: int
     key: bytes | None
-    headers: tuple[tuple[str, bytes], ...]
+    headers: Sequence[tuple[str, bytes]]
     value: bytes | None
 
 
@@ -165,7 +167,7 @@ class GroupReader:
         self._consumer.pause(*(wanted - self._consumer.paused()))
         self._consumer.resume(*(self._consumer.paused() - wanted))
         found = await self._consumer.getmany(timeout_ms=int(seconds * 1000), max_records=500)
-        return [_record(record) for records in found.values() for record in records]
+        return [record for records in found.values() for record in records]
 
     async def commit(self, offsets: Mapping[Place, int]) -> None:
         """Leave a hint of the next offsets to read; that it fails is no loss."""
@@ -212,7 +214,7 @@ async def tails(access: KafkaAccess, places: Collection[Place]) -> dict[Place, l
         deadline = asyncio.get_running_loop().time() + START_SECONDS
         while unread and asyncio.get_running_loop().time() < deadline:
             for place, records in (await consumer.getmany(*unread, timeout_ms=500)).items():
-                found[place.topic, place.partition] += [_record(record) for record in records]
+                found[place.topic, place.partition] += records
             unread = {place for place in unread if await consumer.position(place) < ends[place]}
     finally:
         await _close(consumer, consumer._client)  # noqa: SLF001
@@ -231,17 +233,6 @@ def _seen(acknowledged: asyncio.Future[Any]) -> None:
     """Keep asyncio from reporting the failures behind the first, which is the one that is raised."""
     if not acknowledged.cancelled():
         acknowledged.exception()
-
-
-def _record(record: Any) -> Record:
-    return Record(
-        topic=record.topic,
-        partition=record.partition,
-        offset=record.offset,
-        key=record.key,
-        headers=tuple((name, value or b"") for name, value in record.headers),
-        value=record.value,
-    )
 
 
 async def _close(client: Any, connections: Any) -> None:

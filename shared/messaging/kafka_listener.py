@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import structlog
@@ -14,6 +15,7 @@ from shared.eventsourcing.log import StoreFork
 from shared.messaging import parked
 from shared.messaging.consumer import Consumer
 from shared.messaging.failures import Backoff, unless
+from shared.messaging.hearing import Language, Ready
 from shared.messaging.kafka import GroupReader, KafkaAccess, Record
 from shared.messaging.message import Message, Partition, demultiplex
 from shared.messaging.outbox import Place
@@ -26,6 +28,16 @@ MEND_SECONDS: Final = 2.0  # between attempts, so that a feed that is away does 
 EXIT_CODE: Final = 70  # EX_SOFTWARE: a supervisor starts the process anew
 
 _LOG = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """What one poll brought: the records, the messages among them by source, and their units if known."""
+
+    records: Sequence[Record]
+    messages: Mapping[str, list[Message]]
+    foreign: Sequence[Foreign]
+    ready: Mapping[str, Ready | None]
 
 
 class KafkaListener:
@@ -79,32 +91,62 @@ class KafkaListener:
                 await backoff.pause(stopping)
 
     async def _follow(self, reader: GroupReader, stopping: asyncio.Event, backoff: Backoff) -> str:
-        """Poll and take, until told to stop or until the watchdog gives a reason for a new reader."""
-        while not stopping.is_set():
-            paused = self._held.keys() | self._consumer.stopped
-            records = await reader.poll(
-                seconds=POLL_SECONDS, paused=[(place.topic, place.number) for place in paused]
-            )
-            backoff.reset()
-            if records and not await self._take_until_done(records, stopping):
-                return ""
-            await self._mend()
-            failpoint("consumer.after_commit_before_offset")
-            if records:
-                await reader.commit(self._offsets(records))
-            if _now() >= self._look_at:
-                self._look_at = _now() + LOOK_SECONDS
-                reason = self._watchdog.verdict(_now(), reader.assigned(), await reader.positions())
-                if reason:
-                    return reason
-        return ""
+        """Poll and take, until told to stop or until the watchdog gives a reason for a new reader.
 
-    async def _take_until_done(self, records: Sequence[Record], stopping: asyncio.Event) -> bool:
+        The next batch is polled and prepared while the one before is taken.
+        """
+        taking: asyncio.Task[bool] | None = None
+        try:
+            while not stopping.is_set():
+                batch = await self._poll(reader)
+                backoff.reset()
+                if taking is not None and not await taking:
+                    return ""
+                taking = asyncio.ensure_future(self._take_and_commit(reader, batch, stopping))
+                if _now() >= self._look_at:
+                    self._look_at = _now() + LOOK_SECONDS
+                    reason = self._watchdog.verdict(_now(), reader.assigned(), await reader.positions())
+                    if reason:
+                        return reason
+            return ""
+        finally:
+            if taking is not None:
+                await taking
+
+    async def _poll(self, reader: GroupReader) -> Batch:
+        paused = self._held.keys() | self._consumer.stopped
+        records = await reader.poll(
+            seconds=POLL_SECONDS, paused=[(place.topic, place.number) for place in paused]
+        )
+        messages: dict[str, list[Message]] = {}
+        foreign: list[Foreign] = []
+        for record in records:
+            source = self._sources[record.topic]
+            try:
+                message = _read(record, source, self._consumer.language)
+            except ForeignMessage as error:
+                foreign.append(_foreign(record, source, error))
+            else:
+                messages.setdefault(source, []).append(message)
+        ready = {source: await self._consumer.prepare(source, found) for source, found in messages.items()}
+        return Batch(records=records, messages=messages, foreign=foreign, ready=ready)
+
+    async def _take_and_commit(self, reader: GroupReader, batch: Batch, stopping: asyncio.Event) -> bool:
+        """Take a batch and leave a hint of how far it went; tell whether it came to that."""
+        if batch.records and not await self._take_until_done(batch, stopping):
+            return False
+        await self._mend()
+        failpoint("consumer.after_commit_before_offset")
+        if batch.records:
+            await reader.commit(self._offsets(batch.records))
+        return True
+
+    async def _take_until_done(self, batch: Batch, stopping: asyncio.Event) -> bool:
         """Take what was polled, through any outage of the database; tell whether it came to that."""
         backoff = Backoff()
         while not stopping.is_set():
             try:
-                await self._take(records)
+                await self._take(batch)
             except Exception as error:  # noqa: BLE001  nothing of the batch is lost: it is still in hand
                 for source in set(self._sources.values()):
                     self._consumer.measures.failures(source).inc()
@@ -114,19 +156,12 @@ class KafkaListener:
                 return True
         return False
 
-    async def _take(self, records: Sequence[Record]) -> None:
-        messages: dict[str, list[Message]] = {}
-        for record in records:
-            source = self._sources[record.topic]
+    async def _take(self, batch: Batch) -> None:
+        for foreign in batch.foreign:
+            await self._park_foreign(foreign)
+        for source, found in batch.messages.items():
             try:
-                message = _read(record, source)
-            except ForeignMessage as foreign:
-                await self._park_foreign(record, source, foreign)
-            else:
-                messages.setdefault(source, []).append(message)
-        for source, found in messages.items():
-            try:
-                held = await self._consumer.take(source, found)
+                held = await self._consumer.take(source, found, batch.ready[source])
             except StoreFork as fork:
                 held = demultiplex(found)
                 self._forked(source, fork)
@@ -157,20 +192,12 @@ class KafkaListener:
         self._consumer.measures.stopped(source, "fork").set(1)
         _LOG.error("a source tells another story: reconcile", source=source, fork=str(fork))
 
-    async def _park_foreign(self, record: Record, source: str, error: ForeignMessage) -> None:
-        found = Foreign(
-            partition=Partition(source, record.topic, record.partition),
-            offset=record.offset,
-            key=record.key,
-            headers=record.headers,
-            value=record.value,
-            error=str(error),
-        )
+    async def _park_foreign(self, found: Foreign) -> None:
         async with self._consumer.database.transaction() as conn:
             await parked.park_foreign(conn, self._consumer.name, found)
-        self._consumer.measures.messages(source, "foreign").inc()
+        self._consumer.measures.messages(found.partition.source, "foreign").inc()
         _LOG.error(
-            "foreign message parked", partition=found.partition, offset=record.offset, error=str(error)
+            "foreign message parked", partition=found.partition, offset=found.offset, error=found.error
         )
 
     def _offsets(self, records: Sequence[Record]) -> dict[Place, int]:
@@ -182,12 +209,24 @@ class KafkaListener:
         }
 
 
-def _read(record: Record, source: str) -> Message:
-    """Return the message of a record; raise `ForeignMessage` unless the topic's owner wrote it."""
+def _read(record: Record, source: str, language: Language) -> Message:
+    """Return the message of a record; raise `ForeignMessage` unless the topic's owner wrote it there."""
     message = Message.read(record.topic, record.partition, record.key, record.headers, record.value or b"")
     if message.partition.source != source:
         raise ForeignMessage("ce_source", f"is wrong: {record.topic} belongs to /{source}")
+    language.check_origin(message.envelope)
     return message
+
+
+def _foreign(record: Record, source: str, error: ForeignMessage) -> Foreign:
+    return Foreign(
+        partition=Partition(source, record.topic, record.partition),
+        offset=record.offset,
+        key=record.key,
+        headers=tuple(record.headers),
+        value=record.value,
+        error=str(error),
+    )
 
 
 def _now() -> float:

@@ -92,6 +92,30 @@ async def test_a_partition_where_everything_fails_is_stopped_instead_of_parked(w
     assert world.depot.counted("consumer_stopped", source="parcels", reason="breaker") == 1
 
 
+async def test_a_stopped_partition_is_tried_again_by_itself_and_goes_on_once_the_cause_is_mended(
+    world: World,
+):
+    sent = await world.send(120, batch=200)
+    world.depot.poison.update(sent)
+    now = 1000.0
+    consumer = world.depot.another_consumer(now=lambda: now)
+    messages = await world.messages()
+    await consumer.take("parcels", messages)
+    stopped = consumer.stopped
+    world.depot.poison.clear()
+    before = len(await world.depot.effects())
+    now += 29
+    await consumer.take("parcels", messages)
+    assert len(await world.depot.effects()) == before
+    now += 1
+    assert not consumer.stopped
+    assert world.depot.counted("consumer_stopped", source="parcels", reason="breaker") == 1
+    for partition in stopped:
+        await consumer.repair(partition)
+    assert world.depot.counted("consumer_stopped", source="parcels", reason="breaker") == 0
+    assert await world.heard()
+
+
 async def test_a_database_that_refuses_for_a_while_parks_nothing(world: World):
     await world.send(5)
     messages = await world.messages()

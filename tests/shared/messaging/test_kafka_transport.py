@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
 from aiokafka import AIOKafkaProducer
 
+from shared.contracts.envelope import Envelope, to_headers
 from shared.eventsourcing.log import StoreFork
 from shared.messaging import parked
 from shared.messaging.kafka import KafkaAccess, KafkaSender, tails
@@ -159,6 +161,25 @@ async def test_foreign_records_are_kept_apart_and_block_nothing(world: World, ac
     async with world.depot.database.connection() as conn:
         [foreign] = await parked.listed(conn, "depot")
     assert (foreign.foreign, foreign.position, foreign.key) == (True, 0, b"nobody")
+
+
+async def test_a_message_of_ours_on_a_topic_that_is_not_its_own_is_foreign(world: World, access: KafkaAccess):
+    now = datetime.now(UTC)
+    strayed = Envelope(
+        id=uuid4(), source="/parcels", type="plumbline.request.accepted.v1", subject="p-1", time=now,
+        recorded_at=now, topic=world.topic, partition=2, position=1, prev=0, incarnation=uuid4(),
+        hash=f"{1:064x}", sequence=1, correlationid="c", actor="tests",
+    )  # fmt: skip
+    body = f'{{"request_id": "{uuid4()}", "occurred_at": "2026-03-02T00:00:00Z"}}'.encode()
+    await sent(access, [Message.read(world.topic, 2, strayed.key, to_headers(strayed), body)])
+
+    async def kept() -> bool:
+        error = await world.depot.scalar("SELECT error FROM work.parked_message WHERE foreign_born")
+        return error == "ce_type is wrong: plumbline.request.accepted.v1 belongs elsewhere"
+
+    async with running(KafkaListener(world.depot.consumer, access, group=world.topic).run):
+        await until(kept, "what strayed is not kept apart")
+    assert await world.depot.positions() == {}
 
 
 async def test_a_dead_relay_delays_nothing_for_long(world: World, access: KafkaAccess):

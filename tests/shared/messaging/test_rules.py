@@ -105,6 +105,22 @@ def test_one_percent_of_the_last_thousand_messages_may_fail():
     breaker.failed(301.0)
 
 
+def test_a_stopped_partition_is_tried_again_after_pauses_that_grow_until_it_takes_something():
+    breaker = Breaker()
+    now, pauses = 0.0, []
+    for _ in range(6):
+        assert breaker.trips(now, 20)
+        pauses.append(breaker.pause)
+        assert breaker.stops(now + breaker.pause - 0.1)
+        now += breaker.pause
+        assert not breaker.stops(now)
+    assert pauses == [30, 60, 120, 240, 300, 300]
+    breaker.took(1)
+    assert breaker.pause == 0
+    assert breaker.trips(now, 20)
+    assert breaker.pause == 30
+
+
 def test_failures_among_many_messages_are_forgiven_up_to_twenty_keys():
     breaker = Breaker()
     for keys in range(20):
