@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from uuid import UUID
+from dataclasses import dataclass
+from functools import lru_cache
+
+from pydantic_core import to_jsonable_python
 
 from services.sla.domain.record.commands import RecordFact
 from services.sla.domain.record.decider import RECORD
 from services.sla.domain.target import RecordKind
+from shared.contracts.envelope import Contract
 from shared.contracts.intake import RequestClosed, RequestFact, RequestHeld, RfcFact
 from shared.eventsourcing.log import Step, Unit
 from shared.messaging.message import Heard, Subscription
@@ -41,40 +45,56 @@ KEPT = (
 def hear(heard: Heard) -> Sequence[Unit]:
     """Return the fact as a command for the record's own stream."""
     contract = heard.contract
-    record_id, record = _record(heard)
-    if record_id is None:
+    form = _form(type(contract))
+    if form is None:
         return ()
     command = RecordFact(
         key=str(heard.envelope.id),
-        kind=contract.TYPE.removeprefix("plumbline.").rpartition(".v")[0],
-        record=record,
+        kind=form.fact,
+        record=form.record,
         happened_at=contract.occurred_at,
         historic=contract.historic,
-        attributes=_attributes(heard),
+        attributes={
+            name: value if type(value) is str else _text(value)
+            for name in form.kept
+            if (value := getattr(contract, name)) is not None
+        },
     )
-    step = Step(decider=RECORD, stream_id=record_id, command=command)
+    step = Step(decider=RECORD, stream_id=getattr(contract, form.record_id), command=command)
     return (Unit(steps=(step,), meta=heard.meta),)
 
 
-def _record(heard: Heard) -> tuple[UUID | None, RecordKind]:
-    match heard.contract:
-        case RequestFact() as fact:
-            return fact.request_id, RecordKind.REQUEST
-        case RfcFact() as fact:
-            return fact.rfc_id, RecordKind.RFC
-        case _:
-            return None, RecordKind.REQUEST
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Form:
+    """How the facts of one contract are taken."""
+
+    fact: str
+    record: RecordKind
+    record_id: str  # the field that holds it
+    kept: tuple[str, ...]
 
 
-def _attributes(heard: Heard) -> dict[str, str]:
-    contract = heard.contract
-    kept = (*KEPT, "reason") if isinstance(contract, RequestHeld | RequestClosed) else KEPT
-    told = contract.model_dump(mode="json", include=set(kept), exclude_none=True)
-    return {name: _text(told[name]) for name in kept if name in told}
+@lru_cache
+def _form(contract: type[Contract]) -> _Form | None:
+    if issubclass(contract, RequestFact):
+        record, record_id = RecordKind.REQUEST, "request_id"
+    elif issubclass(contract, RfcFact):
+        record, record_id = RecordKind.RFC, "rfc_id"
+    else:
+        return None
+    kept = (*KEPT, "reason") if issubclass(contract, RequestHeld | RequestClosed) else KEPT
+    return _Form(
+        fact=contract.TYPE.removeprefix("plumbline.").rpartition(".v")[0],
+        record=record,
+        record_id=record_id,
+        kept=tuple(name for name in kept if name in contract.model_fields),
+    )
 
 
 def _text(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    """Return a value as the contract's JSON shows it."""
+    shown = to_jsonable_python(value)
+    return str(shown).lower() if isinstance(shown, bool) else str(shown)
 
 
 SUBSCRIPTIONS = (Subscription(source="intake", topics=(RequestFact.TOPIC, RfcFact.TOPIC), handle=hear),)

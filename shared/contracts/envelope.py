@@ -132,20 +132,26 @@ def from_headers(
     if len(held) != len(headers):
         _refuse_repeated(headers)
     kind, source = _recurring(*map(held.get, _RECURRING))
-    found = _fields(held)
-    if held["ce_subject"] != key or held.get("ce_partitionkey") != key:
+    if held.get("ce_subject") != key or held.get("ce_partitionkey") != key:
+        _refuse_unreadable(held)
         raise ForeignMessage("ce_partitionkey", "is wrong: it, ce_subject and the message key differ")
-    if found["prev"] >= found["position"]:
+    try:
+        position, prev = _count(held["ce_position"]), _count(held["ce_prev"])
+        envelope = Envelope(
+            id=_uuid(held["ce_id"]), source=source, type=kind, subject=_text(held["ce_subject"]),
+            time=_moment(held["ce_time"]), recorded_at=_recurring_moment(held["ce_recordedtime"]),
+            topic=topic, partition=partition, position=position, prev=prev,
+            incarnation=_recurring_uuid(held["ce_incarnation"]), hash=_digest(held["ce_hash"]),
+            sequence=_count(held["ce_sequence"]), correlationid=_text(held["ce_correlationid"]),
+            causationid=_optional(held, "ce_causationid"), actor=_text(held["ce_actor"]),
+            traceparent=_optional(held, "traceparent") or _optional(held, "ce_traceparent"),
+        )  # fmt: skip
+    except (KeyError, *_UNREADABLE):
+        _refuse_unreadable(held)
+        raise
+    if prev >= position:
         raise ForeignMessage("ce_prev", "is wrong: it does not precede ce_position")
-    return Envelope(
-        **found,
-        source=source,
-        type=kind,
-        topic=topic,
-        partition=partition,
-        causationid=_optional(held, "ce_causationid"),
-        traceparent=_optional(held, "traceparent") or _optional(held, "ce_traceparent"),
-    )
+    return envelope
 
 
 @lru_cache(maxsize=4096)  # an append asks, and so does the answer about it
@@ -195,23 +201,21 @@ def _timestamp(moment: datetime) -> bytes:
 _recurring_timestamp = lru_cache(maxsize=256)(_timestamp)  # the events of one append share `recorded_at`
 
 
-def _fields(held: dict[str, bytes]) -> dict[str, Any]:
-    """Read the headers that every message has, by the envelope's field names."""
-    found = {}
+def _refuse_unreadable(held: dict[str, bytes]) -> None:
+    """Name the first of the headers that every message has which is missing or cannot be read."""
     name = ""
     try:
-        for field, name, read in _READERS:
-            found[field] = read(held[name])
+        for name, read in _READERS.items():
+            read(held[name])
     except KeyError:
         raise ForeignMessage(name, "is missing") from None
     except _UNREADABLE as error:
         raise ForeignMessage(name, f"is wrong: {error}") from None
-    return found
 
 
 def _optional(held: dict[str, bytes], name: str) -> str:
     try:
-        return (held.get(name) or b"").decode()
+        return value.decode() if (value := held.get(name)) else ""
     except UnicodeDecodeError as error:
         raise ForeignMessage(name, f"is wrong: {error}") from None
 
@@ -281,16 +285,13 @@ def _digest(value: bytes) -> str:
     return value.decode()
 
 
-_READERS: Final[tuple[tuple[str, str, Callable[[bytes], Any]], ...]] = (
-    ("id", "ce_id", _uuid),
-    ("subject", "ce_subject", _text),
-    ("time", "ce_time", _moment),
-    ("recorded_at", "ce_recordedtime", _moment),
-    ("position", "ce_position", _count),
-    ("prev", "ce_prev", _count),
-    ("incarnation", "ce_incarnation", lru_cache(maxsize=256)(_uuid)),  # stands on every message of a log
-    ("hash", "ce_hash", _digest),
-    ("sequence", "ce_sequence", _count),
-    ("correlationid", "ce_correlationid", _text),
-    ("actor", "ce_actor", _text),
-)
+_recurring_uuid = lru_cache(maxsize=256)(_uuid)  # an incarnation stands on every message of a log
+_recurring_moment = lru_cache(maxsize=256)(_moment)
+
+_READERS: Final[dict[str, Callable[[bytes], Any]]] = {
+    **dict.fromkeys(("ce_id", "ce_incarnation"), _uuid),
+    **dict.fromkeys(("ce_subject", "ce_correlationid", "ce_actor"), _text),
+    **dict.fromkeys(("ce_time", "ce_recordedtime"), _moment),
+    **dict.fromkeys(("ce_position", "ce_prev", "ce_sequence"), _count),
+    "ce_hash": _digest,
+}

@@ -92,9 +92,12 @@ class Heard:
         return Meta(
             actor=heard.actor,
             correlation_id=heard.correlationid,
-            causation_id=f"{heard.source}/{heard.incarnation}/{heard.position}",
+            causation_id=f"{heard.source}/{_text(heard.incarnation)}/{heard.position}",
             traceparent=heard.traceparent,
         )
+
+
+_text = lru_cache(maxsize=256)(str)  # an incarnation stands on every message of a log
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,19 +25,18 @@ def timer_id(subject: UUID, kind: str) -> UUID:
 def _fold(events: Sequence[Recorded], changes: Changes) -> None:
     for recorded in events:
         subject = recorded.stream_id
-        by_fact, by_deadline = timer_id(subject, BY_FACT), timer_id(subject, BY_DEADLINE)
         match recorded.event:
             case FactRecorded(seq=seq):
-                changes.put(by_fact, **_row(recorded, BY_FACT, seq))
-                # The look that follows sets the deadline anew.
-                changes.delete(by_deadline)
+                changes.put(timer_id(subject, BY_FACT), **_row(recorded, BY_FACT, seq))
+                if seq > 1:  # the look that follows sets the deadline anew; before the first there is none
+                    changes.delete(timer_id(subject, BY_DEADLINE))
             case RecordChecked(seq=seq, next_at=None):
-                changes.delete(by_fact)
-                changes.delete(by_deadline)
+                changes.delete(timer_id(subject, BY_FACT))
+                changes.delete(timer_id(subject, BY_DEADLINE))
             case RecordChecked(seq=seq, next_at=next_at):
-                changes.delete(by_fact)
+                changes.delete(timer_id(subject, BY_FACT))
                 deadline = {"due_at": next_at, "sources": DEADLINE_SOURCES}
-                changes.put(by_deadline, **_row(recorded, BY_DEADLINE, seq) | deadline)
+                changes.put(timer_id(subject, BY_DEADLINE), **_row(recorded, BY_DEADLINE, seq) | deadline)
             case CoverageApplied(done=True):
                 changes.delete(timer_id(subject, BY_AGREEMENT))
             case AgreementInForce() | CoverageApplied():

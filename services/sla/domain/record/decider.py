@@ -247,14 +247,9 @@ def _with_fact(state: Record, event: events.FactRecorded) -> Record:
     fact = Fact(
         key=event.key, kind=event.kind, occurred_at=event.occurred_at, attributes=dict(event.attributes)
     )
-    first = not state.facts
-    return replace(
-        state,
-        seq=event.seq,
-        kind=event.record if first else state.kind,
-        historic=event.historic if first else state.historic,
-        facts=(*state.facts, fact),
-    )
+    if not state.facts:
+        return Record(kind=event.record, historic=event.historic, facts=(fact,), seq=event.seq)
+    return replace(state, seq=event.seq, facts=(*state.facts, fact))
 
 
 def _with_clock(record: Record, clock_id: UUID, /, **changed: Any) -> Record:
