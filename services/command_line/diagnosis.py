@@ -8,7 +8,10 @@ from datetime import UTC, datetime, timedelta
 
 from services.command_line.opened import Opened
 from shared.eventsourcing import chain
+from shared.eventsourcing.erasure import unfinished
+from shared.eventsourcing.housekeeping import erasure_rules
 from shared.http.migrations import applied, newest
+from shared.runtime.clock import SystemClock
 
 _SKEW = timedelta(seconds=1)
 
@@ -29,6 +32,7 @@ async def examine(found: Opened, progress: Callable[[int], None]) -> list[Findin
         _read_models,
         _parked,
         _checkpoints,
+        _erasures,
     ]
     findings = [finding for check in checks for finding in await check(found)]
     async with found.database.connection() as conn:
@@ -101,4 +105,16 @@ async def _checkpoints(found: Opened) -> list[Finding]:
             f"heard {row['source']} up to position {row['position']} ({row['at']:%Y-%m-%d %H:%M:%S} UTC)",
         )
         for row in rows
+    ]
+
+
+async def _erasures(found: Opened) -> list[Finding]:
+    rules = erasure_rules(SystemClock(), "operator:plumbline")
+    return [
+        Finding(
+            False,
+            f"erasure: the key of {subject} is gone, but the log and the read models do not know yet; "
+            f"run `plumbline erase {subject}` again",
+        )
+        for subject in sorted(await unfinished(found.database, found.store, rules))
     ]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import threading
 import time
 from collections import deque
@@ -18,7 +17,6 @@ _LOWER_HALF = (1 << _COUNTER_BITS - 1) - 1
 _RANDOM_BYTES = 10  # 32 bits for the id's end and 41 for a counter's start
 _IDS_PER_CALL = 32  # asking the kernel takes longer than all else about an id
 _SEPARATOR = "\x1f"  # ASCII unit separator: cannot stand inside a part by accident
-_NUMBER = re.compile(r"[A-Z]{2,8}-\d{4}-(\d{6,})")
 
 
 class _Uuid7Source:
@@ -103,11 +101,3 @@ def human_number(prefix: str, recorded_at: datetime, serial: int) -> str:
     """Return for example `REQ-2026-000123`; the year is that of `recorded_at` in UTC."""
     year = recorded_at.year if recorded_at.tzinfo is UTC else recorded_at.astimezone(UTC).year
     return f"{prefix}-{year:04d}-{serial:06d}"
-
-
-def serial_of(number: str) -> int:
-    """Return 123 for `REQ-2026-000123`; raises ValueError for anything of another shape."""
-    match = _NUMBER.fullmatch(number)
-    if match is None:
-        raise ValueError(f"{number!r} is not a number such as REQ-2026-000123")
-    return int(match[1])

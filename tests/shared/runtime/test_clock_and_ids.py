@@ -6,11 +6,9 @@ from datetime import UTC, datetime, timedelta, timezone
 from uuid import UUID
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from shared.runtime.clock import FixedClock, SystemClock
-from shared.runtime.ids import derived, human_number, serial_of, uuid7
+from shared.runtime.ids import derived, human_number, uuid7
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 NAMESPACE = UUID("6ba7b810-9dad-11d1-80b4-00c04fd430c8")
@@ -48,17 +46,11 @@ def test_the_same_parts_always_give_the_same_id_and_their_borders_count() -> Non
     assert derived(NAMESPACE, "ab", "c") != derived(NAMESPACE, "a", "bc")
 
 
-@given(st.integers(min_value=1, max_value=10**9))
-def test_a_human_number_reads_back(serial: int) -> None:
-    assert serial_of(human_number("REQ", NOON, serial)) == serial
+def test_a_human_number_has_six_digits_and_more_when_it_needs_them() -> None:
+    assert human_number("REQ", NOON, 123).endswith("-000123")
+    assert human_number("REQ", NOON, 12_345_678).endswith("-12345678")
 
 
 def test_a_human_number_carries_the_year_in_utc() -> None:
     new_year_in_tokyo = datetime(2027, 1, 1, 3, tzinfo=timezone(timedelta(hours=9)))
     assert human_number("RFC", new_year_in_tokyo, 45) == "RFC-2026-000045"
-
-
-@pytest.mark.parametrize("text", ["REQ-2026-12", "REQ-26-000012", "req-2026-000012", "", "REQ-2026-000012 "])
-def test_anything_else_is_no_number(text: str) -> None:
-    with pytest.raises(ValueError, match="not a number"):
-        serial_of(text)
