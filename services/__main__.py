@@ -24,8 +24,8 @@ from services.command_line.operations import (
     reconcile,
     restored,
     topics,
-    unpark,
 )
+from services.command_line.parked import unpark
 from services.command_line.tail import tail
 from services.command_line.tokens import token
 from services.command_line.up import up as run_all

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from services.command_line.opened import Opened
+from services.command_line.parked import foreign_place
 from shared.eventsourcing import chain
 from shared.eventsourcing.erasure import unfinished
 from shared.eventsourcing.housekeeping import erasure_rules
@@ -83,14 +84,21 @@ async def _read_models(found: Opened) -> list[Finding]:
 
 async def _parked(found: Opened) -> list[Finding]:
     async with found.database.connection() as conn:
-        rows = await conn.fetch("SELECT source, topic, error FROM work.parked_key ORDER BY parked_at")
-    return [
-        Finding(
-            False,
-            f"parked: a key of {row['topic']} waits: {row['error'][:120]}; mend, then `plumbline unpark`",
+        keys = await conn.fetch("SELECT topic, key, error FROM work.parked_key ORDER BY parked_at")
+        foreign = await conn.fetch(
+            "SELECT topic, partition, position FROM work.parked_message WHERE foreign_born ORDER BY parked_at"
         )
-        for row in rows
+    waiting = [
+        f"parked: {row['key'].decode(errors='replace')} of {row['topic']} waits: {row['error'][:120]}; "
+        "mend, then `plumbline unpark`"
+        for row in keys
     ]
+    strange = [
+        f"foreign: {foreign_place(row)} is none of ours and blocks nothing; find out who wrote it, "
+        f"then `plumbline unpark --discard {foreign_place(row)} --reason ...`"
+        for row in foreign
+    ]
+    return [Finding(False, text) for text in (*waiting, *strange)]
 
 
 async def _checkpoints(found: Opened) -> list[Finding]:

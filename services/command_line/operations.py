@@ -1,4 +1,4 @@
-"""What operators do: migrate, rebuild, erase, unpark, reconcile, restore, topics, doctor."""
+"""What operators do: migrate, rebuild, erase, reconcile, restore, topics, doctor."""
 
 from __future__ import annotations
 
@@ -24,16 +24,13 @@ from shared.eventsourcing.erasure import erased_everywhere
 from shared.eventsourcing.housekeeping import RewindSource, erasure_rules, note
 from shared.eventsourcing.log import Unit
 from shared.http.entry import migrate_service
-from shared.messaging.consumer import Consumer
 from shared.messaging.kafka import KafkaAccess
-from shared.messaging.measures import Measures
 from shared.messaging.reconcile import Rewound
 from shared.messaging.reconcile import reconcile as reconcile_source
 from shared.messaging.source_feed import HttpSourceFeed
 from shared.messaging.topics import declare
 from shared.runtime.clock import SystemClock
 from shared.runtime.http_client import http_client
-from shared.runtime.metrics import Metrics
 from shared.runtime.settings import ServiceSettings
 
 OUT = Console(highlight=False)
@@ -184,30 +181,6 @@ def _feed_of(source: str) -> tuple[str, str]:
         return settings.sources[source], secret.get_secret_value() if secret else ""
     installation = Installation.of(os.environ)
     return f"{installation.running().url}/{source}", installation.first_token()[0]
-
-
-def unpark(service: ServiceOption = None) -> None:
-    """Replay the messages that were set aside, key by key in order; a key that still fails stays."""
-
-    async def run(name: str) -> None:
-        async with opened(name, os.environ) as found:
-            subscriptions = found.definition.subscriptions
-            consumer = Consumer(found.database, found.store, subscriptions, {}, Measures(Metrics(name)))
-            async with found.database.connection() as conn:
-                keys = await conn.fetch("SELECT source, topic, key FROM work.parked_key ORDER BY parked_at")
-            for row in keys:
-                place = f"{name}: {row['topic']} {row['key'].decode(errors='replace')}"
-                try:
-                    count = await consumer.unpark(row["source"], row["topic"], row["key"])
-                except Exception as error:  # noqa: BLE001  the other keys may fare better
-                    OUT.print(f"{place}: [red]still fails[/], {error}")
-                else:
-                    OUT.print(f"{place}: {count} taken")
-            if not keys:
-                OUT.print(f"{name}: nothing is parked")
-
-    for name in chosen(service, os.environ):
-        run_here(run(name))
 
 
 def restored(service: Annotated[str, typer.Argument(help="The service whose backup was put back.")]) -> None:

@@ -1,4 +1,4 @@
-"""What every log can say about itself: a person was erased, a source was set back."""
+"""What every log can say about itself: an erasure, a source set back, messages given up."""
 
 from __future__ import annotations
 
@@ -38,6 +38,19 @@ class RewindSource:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GiveUpMessages:
+    """Note that an operator gave up messages that were set aside, and why."""
+
+    source: str
+    topic: str
+    partition: int
+    key: str
+    positions: tuple[int, ...]
+    reason: str
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SubjectErased:
     """A person's data became unreadable; read models that hold it in plain text follow this event."""
 
@@ -57,9 +70,22 @@ class SourceRewound:
     occurred_at: datetime
 
 
-Command = EraseSubject | RewindSource
-Event = SubjectErased | SourceRewound
-EVENTS: Final = (SubjectErased, SourceRewound)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessagesGivenUp:
+    """Messages that were set aside will never be taken. Empty `key`: foreign ones, named by their offsets."""
+
+    source: str
+    topic: str
+    partition: int
+    key: str
+    positions: tuple[int, ...]
+    reason: str
+    occurred_at: datetime
+
+
+Command = EraseSubject | RewindSource | GiveUpMessages
+Event = SubjectErased | SourceRewound | MessagesGivenUp
+EVENTS: Final = (SubjectErased, SourceRewound, MessagesGivenUp)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +113,18 @@ def decide(command: Command, state: Kept) -> Sequence[Event]:
                     occurred_at=command.now,
                 )
             ]
+        case GiveUpMessages():
+            return [
+                MessagesGivenUp(
+                    source=command.source,
+                    topic=command.topic,
+                    partition=command.partition,
+                    key=command.key,
+                    positions=command.positions,
+                    reason=command.reason,
+                    occurred_at=command.now,
+                )
+            ]
         case _:
             assert_never(command)
 
@@ -96,7 +134,7 @@ def evolve(state: Kept, event: Event) -> Kept:
     match event:
         case SubjectErased():
             return Kept(erased=True)
-        case SourceRewound():
+        case SourceRewound() | MessagesGivenUp():
             return state
         case _:
             assert_never(event)
@@ -110,7 +148,7 @@ def note(command: Command, actor: str) -> Unit:
     match command:
         case EraseSubject(subject_id=subject):
             name = str(subject)
-        case RewindSource(source=source):
+        case RewindSource(source=source) | GiveUpMessages(source=source):
             name = source
         case _:
             assert_never(command)

@@ -37,6 +37,10 @@ WHERE consumer = $1 AND source = $2 AND topic = $3 AND key = $4 AND NOT foreign_
 _REMOVE_KEY: Final = """
 DELETE FROM work.parked_key WHERE consumer = $1 AND source = $2 AND topic = $3 AND key = $4
 """
+_REMOVE_FOREIGN: Final = """
+DELETE FROM work.parked_message
+WHERE consumer = $1 AND source = $2 AND topic = $3 AND partition = $4 AND foreign_born AND position = $5
+"""
 _LIST: Final = """
 SELECT source, topic, partition, foreign_born, position, key, error, parked_at FROM work.parked_message
 WHERE consumer = $1 ORDER BY parked_at, position LIMIT $2
@@ -121,6 +125,12 @@ async def remove(conn: Any, consumer: str, source: str, topic: str, key: bytes) 
     """Forget a key and its messages: they were replayed, or an operator gave them up."""
     await conn.execute(_REMOVE, consumer, source, topic, key)
     await conn.execute(_REMOVE_KEY, consumer, source, topic, key)
+
+
+async def remove_foreign(conn: Any, consumer: str, partition: Partition, offset: int) -> bool:
+    """Forget a foreign message; return whether it was there."""
+    done: str = await conn.execute(_REMOVE_FOREIGN, consumer, *partition, offset)
+    return done == "DELETE 1"
 
 
 async def listed(conn: Any, consumer: str, limit: int = 1000) -> list[Parked]:
