@@ -36,13 +36,8 @@ async def test_a_key_that_is_given_up_goes_on_with_its_next_message(world: World
     given_up = await give_up_key(world.depot.database, world.depot.store, "parcels", world.topic, key, noting)
     assert given_up == GivenUp(partition=first.partition, key=str(poisoned), positions=(first.position,))
     assert await Progress(world.depot.consumer).parked_keys("parcels") == set()
-    assert (
-        await world.depot.scalar(
-            "SELECT kept FROM (SELECT (payload->>'kept')::bigint AS kept FROM log.event"
-            " WHERE type = 'SourceRewound') AS noted"
-        )
-        == first.position
-    )
+    noted = "SELECT (payload->>'kept')::bigint FROM log.event WHERE type = 'SourceRewound'"
+    assert await world.depot.scalar(noted) == first.position
 
     rest = [m for m in await world.messages() if m.partition == first.partition]
     assert await world.depot.consumer.take("parcels", rest) == {}
