@@ -21,7 +21,7 @@ from services.command_line.services import definitions
 from shared.eventsourcing import incarnation, rebuild
 from shared.eventsourcing.erasure import erase as erase_subjects
 from shared.eventsourcing.erasure import erased_everywhere
-from shared.eventsourcing.housekeeping import RewindSource, erasure_rules, note
+from shared.eventsourcing.housekeeping import SourceRewound, erasure_rules, note
 from shared.eventsourcing.log import Unit
 from shared.http.entry import migrate_service
 from shared.messaging.kafka import KafkaAccess
@@ -162,13 +162,13 @@ def reconcile(
 
 def _rewound(each: Rewound) -> Unit:
     return note(
-        RewindSource(
+        SourceRewound(
             source=each.partition.source,
             topic=each.partition.topic,
             partition=each.partition.number,
             heard=each.heard,
             kept=each.kept,
-            now=SystemClock().now(),
+            occurred_at=SystemClock().now(),
         ),
         ACTOR,
     )

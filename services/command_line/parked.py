@@ -8,11 +8,11 @@ from typing import Annotated, Any
 
 import typer
 
+from services.command_line.giving_up import GivenUp, Record, give_up_foreign, give_up_key
 from services.command_line.opened import Opened, chosen, opened, run_here
-from shared.eventsourcing.housekeeping import GiveUpMessages, note
+from shared.eventsourcing.housekeeping import MessagesGivenUp, note
 from shared.eventsourcing.log import Unit
 from shared.messaging.consumer import Consumer
-from shared.messaging.giving_up import GivenUp, Record, give_up_foreign, give_up_key
 from shared.messaging.measures import Measures
 from shared.messaging.message import Partition
 from shared.runtime.clock import SystemClock
@@ -92,16 +92,16 @@ async def give_up(found: Opened, which: str, reason: str) -> list[str]:
 def _recording(reason: str) -> Record:
     def record(each: GivenUp) -> Unit:
         source, topic, partition = each.partition
-        command = GiveUpMessages(
+        event = MessagesGivenUp(
             source=source,
             topic=topic,
             partition=partition,
             key=each.key,
             positions=each.positions,
             reason=reason,
-            now=SystemClock().now(),
+            occurred_at=SystemClock().now(),
         )
-        return note(command, ACTOR)
+        return note(event, ACTOR)
 
     return record
 

@@ -9,7 +9,7 @@ from services.intake.app import LOG
 from services.intake.domain.people import person_id
 from services.intake.domain.request.commands import NoteBreach
 from services.intake.domain.request.decider import REQUEST
-from shared.eventsourcing.housekeeping import EraseSubject, note
+from shared.eventsourcing.housekeeping import SubjectErased, note
 from shared.eventsourcing.log import Meta, Step, Unit
 from shared.eventsourcing.projection import apply
 from tests.intake.builders import MONDAY
@@ -33,7 +33,7 @@ async def _tell_a_story(intake: RunningService) -> None:
 
 async def _erase(intake: RunningService, subject: UUID) -> None:
     await intake.context.keys.erase(subject)
-    await intake.append([note(EraseSubject(subject_id=subject, now=MONDAY), "operator")])
+    await intake.append([note(SubjectErased(subject_id=subject, occurred_at=MONDAY), "operator")])
 
 
 async def _rows(conn: Any, table: str) -> list[Any]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from services.command_line.giving_up import GivenUp, give_up_foreign, give_up_key
 from shared.eventsourcing.log import Unit
 from shared.messaging import parked
-from shared.messaging.giving_up import GivenUp, give_up_foreign, give_up_key
 from shared.messaging.message import Partition
 from shared.messaging.parked import Foreign
 from shared.messaging.progress import Progress
