@@ -117,8 +117,12 @@ class Codec:
         Raises `NewerData` for a type or version that only a later release knows.
         """
         text = payload if isinstance(payload, str) else payload.decode()
-        ciphers = None if keys is None else Ciphers(keys)
-        return self.joined(name, version, self.part(name, text, sealed=keys is None), event_id, ciphers)
+        parts = self.part(name, text, sealed=keys is None)
+        ciphers = None
+        if keys is not None:
+            ciphers = Ciphers()
+            ciphers.add(keys, parts[1])
+        return self.joined(name, version, parts, event_id, ciphers)
 
     def part(self, name: str, payload: str, *, sealed: bool) -> Parted:
         """Part a stored payload into open members and boxes, to learn whose keys `joined` will need."""
@@ -151,7 +155,7 @@ class Codec:
         fields: dict[str, Any] = from_json(members + "}")
         for subject, box in boxes.items():
             cipher = None if ciphers is None else ciphers[subject]
-            plain = opened(box, cipher, context(event_id, subject))
+            plain = opened(box, cipher, event_id, subject)
             if plain is not None:
                 fields.update(from_json(plain))
         for name, subject_field in form.personal:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import time
 from collections.abc import AsyncGenerator, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ COLUMNS = (
     "position, stream, stream_id, version, event_id, type, schema_version, payload, meta, recorded_at, hash"
 )
 
+_KEY_SECONDS = 10.0  # how long a replay may remember keys on its own
 _AT_ONCE = 500  # events decoded without letting others have their turn: some 10 ms
 
 
@@ -65,6 +67,7 @@ class Reading:
         """
         if after >= until:
             return
+        ciphers, renewed = Ciphers(), time.monotonic()
         with garbage_collection_paused():
             reading = asyncio.create_task(_rows(conn, after, min(after + page, until), types))
             try:
@@ -73,7 +76,9 @@ class Reading:
                     if after < until:
                         reading = asyncio.create_task(_rows(conn, after, min(after + page, until), types))
                         await asyncio.sleep(0)  # the question is on its way before this page is decoded
-                    yield after, await self.recorded(rows)
+                    if time.monotonic() - renewed > _KEY_SECONDS:
+                        ciphers, renewed = Ciphers(), time.monotonic()
+                    yield after, await self.recorded(rows, ciphers=ciphers)
             finally:
                 reading.cancel()
                 await asyncio.wait([reading])
@@ -85,12 +90,17 @@ class Reading:
         )
         return await self.recorded(rows, sealed=sealed)
 
-    async def recorded(self, rows: Sequence[Any], *, sealed: bool = False) -> list[Recorded]:
-        """Decode rows that begin with `COLUMNS`, with one look-up for all their subjects' keys."""
+    async def recorded(
+        self, rows: Sequence[Any], *, sealed: bool = False, ciphers: Ciphers | None = None
+    ) -> list[Recorded]:
+        """Decode rows that carry `COLUMNS`, with one look-up for all keys that `ciphers` lacks."""
         part = self._codec.part
         payloads = [part(row["type"], row["payload"], sealed=sealed) for row in rows]
-        subjects = set() if sealed else {subject_id(name) for _, boxes in payloads for name in boxes}
-        ciphers = None if sealed else Ciphers(await self._keys.load(subjects) if subjects else {})
+        if not sealed:
+            ciphers = Ciphers() if ciphers is None else ciphers
+            missing = {subject for _, boxes in payloads for subject in boxes} - ciphers.keys()
+            if missing:
+                ciphers.add(await self._keys.load([*map(subject_id, missing)]), missing)
         events: list[Recorded] = []
         for begin in range(0, len(rows), _AT_ONCE):
             if begin:

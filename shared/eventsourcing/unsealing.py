@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from uuid import UUID
 
@@ -30,19 +30,16 @@ subject_id = lru_cache(maxsize=16_384)(UUID)  # parsing an id costs more than fi
 
 
 class Ciphers(dict[str, AESGCM | None]):
-    """What opens the boxes of a page of events, by subject as boxes name it; None: nothing does.
+    """What opens boxes, by subject as boxes name it; None: nothing does.
 
-    Made for one page and thrown away with it, so that no key outlives its time in `SubjectKeys`.
+    Made for a page or a few and thrown away, so that no key long outlives its time in `SubjectKeys`.
     """
 
-    def __init__(self, keys: Keys) -> None:
-        super().__init__()
-        self._keys = keys
-
-    def __missing__(self, subject: str) -> AESGCM | None:
-        key = self._keys.get(subject_id(subject))
-        cipher = self[subject] = None if key is None else AESGCM(key)
-        return cipher
+    def add(self, keys: Keys, subjects: Iterable[str]) -> None:
+        """Take these subjects' keys; one that has none, erased or never made, opens nothing."""
+        for subject in subjects:
+            key = keys.get(subject_id(subject))
+            self[subject] = None if key is None else AESGCM(key)
 
 
 def parted(payload: str, *, sealed: bool) -> Parted:
@@ -69,17 +66,17 @@ def unsealed(payload: Parted, event_id: UUID, ciphers: Ciphers, erased: str) -> 
     """
     members, boxes = payload
     for subject, box in boxes.items():
-        plain = opened(box, ciphers[subject], context(event_id, subject))
+        plain = opened(box, ciphers[subject], event_id, subject)
         members = f"{{{erased},{members[1:]}" if plain is None else f"{members},{plain[1:-1].decode()}"
     return members + "}"
 
 
-def opened(box: bytes | None, cipher: AESGCM | None, bound_to: bytes) -> bytes | None:
-    """Return what a box holds, or None where it was not sealed with this key in this context."""
+def opened(box: bytes | None, cipher: AESGCM | None, event_id: UUID, subject: str) -> bytes | None:
+    """Return what a box holds, or None where it was not sealed by this key for this event and person."""
     if box is None or cipher is None:
         return None
     try:
-        return cipher.decrypt(box[:NONCE_BYTES], box[NONCE_BYTES:], bound_to)
+        return cipher.decrypt(box[:NONCE_BYTES], box[NONCE_BYTES:], event_id.bytes + subject.encode())
     except InvalidTag:
         return None
 
