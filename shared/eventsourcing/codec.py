@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, get_type_hints
+from typing import Any, NamedTuple, get_type_hints
 from uuid import UUID
 
 from pydantic import TypeAdapter
@@ -31,8 +31,7 @@ ERASED = "[erased]"
 Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Encoded:
+class Encoded(NamedTuple):
     """An event as it is stored. `payload` is JSON text, kept byte for byte because it is hashed."""
 
     type: str
@@ -45,6 +44,7 @@ class _Form:
     kind: type
     adapter: TypeAdapter[Any]
     read: Callable[[str], Any]
+    write: Callable[[Any], bytes]
     version: int
     personal: tuple[tuple[str, str], ...]  # (field, field that holds its subject's id)
     subjects: tuple[str, ...]
@@ -81,8 +81,8 @@ class Codec:
 
     def subjects(self, event: Any) -> set[UUID]:
         """Return the data subjects whose keys are needed to store the event."""
-        form = self._forms[type(event).__name__]
-        return {getattr(event, name) for name in form.subjects if getattr(event, name) is not None}
+        names = self._forms[type(event).__name__].subjects
+        return {subject for name in names if (subject := getattr(event, name)) is not None}
 
     def without_erased(self, event: Any, keys: Keys) -> Any:
         """Return the event as it would be read back: personal fields of erased subjects read "[erased]"."""
@@ -98,9 +98,9 @@ class Codec:
         """Return the stored form. A subject whose key is erased is stored as erased, not in the clear."""
         form = self._forms[type(event).__name__]
         if not form.personal:
-            payload = form.adapter.dump_json(event)
+            payload = form.write(event)
         else:
-            fields = form.adapter.dump_python(event, mode="json")
+            fields = form.adapter.serializer.to_python(event, mode="json")
             boxes: dict[str, dict[str, Any]] = {}
             for name, subject_field in form.personal:
                 if fields[name] is not None:
@@ -182,6 +182,7 @@ def _form(kind: type) -> _Form:
         kind=kind,
         adapter=adapter,
         read=adapter.validator.validate_json,
+        write=adapter.serializer.to_json,
         version=getattr(kind, "SCHEMA_VERSION", 1),
         personal=personal,
         subjects=tuple(dict.fromkeys(subject for _, subject in personal)),

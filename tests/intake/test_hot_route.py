@@ -1,4 +1,4 @@
-"""The bare route of `POST /v1/requests` answers every body as its FastAPI twin does."""
+"""The bare routes of intake answer every body as their FastAPI twins do."""
 
 from __future__ import annotations
 
@@ -45,6 +45,25 @@ CORPUS: list[Any] = [
     "text",
 ]
 
+ROW = {
+    "incident_state": "New",
+    "sys_mod_count": "0",
+    "sys_updated_at": "29/2/2016 01:16",
+    "impact": "2 - Medium",
+    "urgency": "2 - Medium",
+    "priority": "3 - Moderate",
+}
+BATCH = {"zone": "Europe/Lisbon", "incidents": [{"number": "INC1", "rows": [ROW, {**ROW, "priority": "?"}]}]}
+BATCHES: list[Any] = [
+    BATCH,
+    {**BATCH, "zone": "Atlantis"},
+    {**BATCH, "incidents": [{"number": "", "rows": [ROW]}]},
+    {**BATCH, "incidents": [{"number": "INC2", "rows": []}]},
+    {**BATCH, "incidents": [{"number": "INC2", "rows": [{"priority": 3}]}]},
+    {"incidents": []},
+    [],
+]
+
 
 VARYING = {"trace_id", "errors", "id", "number", "position"}
 
@@ -67,6 +86,26 @@ async def test_the_bare_route_answers_as_its_twin_does(
             if answers[0].status_code == 201:
                 pages = [await hot.get(f"/v1/requests/{answer.json()['id']}") for answer in answers]
                 assert _facts(pages[0]) == _facts(pages[1])
+
+
+async def test_the_bare_import_answers_as_its_twin_does(
+    fresh_databases: FreshDatabases, tmp_path: Path
+) -> None:
+    cold_only = replace(DEFINITION, hot_routes=None)
+    async with (
+        running(DEFINITION, await fresh_databases("intake", PREPARE), tmp_path, MONDAY) as hot,
+        running(cold_only, await fresh_databases("intake", PREPARE), tmp_path, MONDAY) as cold,
+    ):
+        for role in ("operator", "requester"):
+            for body in BATCHES:
+                _agree(
+                    *[
+                        await service.client.post(
+                            "/v1/imports/servicenow", json=body, headers=service.token("importer", role)
+                        )
+                        for service in (hot, cold)
+                    ]
+                )
 
 
 def _agree(hot: httpx.Response, cold: httpx.Response) -> None:
