@@ -22,7 +22,7 @@ from shared.runtime.metrics import Metrics
 
 PAGE_ROWS = 100
 POLL_SECONDS = 0.25
-_BREATH_SECONDS = 0.025  # rows due by fact fire soon after the append that made them
+_BREATH_SECONDS = 0.002, 0.025  # as long as the round took, within this: what is due meanwhile fires together
 _AWAY_SECONDS = 5.0
 _STANDBY_SECONDS = 1.0  # between two looks at a lease that another process has
 _WAITING_ALARM = timedelta(minutes=15)
@@ -152,8 +152,8 @@ class TimerPoller:
     async def round(self) -> int:
         """Fire everything that is due now, page by page, the source sets in turn; return how many rows."""
         async with self._database.connection() as conn:
-            now: datetime = await conn.fetchval("SELECT clock_timestamp()")
-            sets = await conn.fetch(self._polls["sets"])
+            looked = await conn.fetch(self._polls["sets"])
+        now: datetime = looked[0]["now"]
         monotonic = asyncio.get_running_loop().time()
         self._began = (now, monotonic)
         doubted, trusted = self._guard.doubted, self._guard.trusts(now, monotonic)
@@ -164,7 +164,8 @@ class TimerPoller:
             return 0
         self._backoff.forget(monotonic)
         waited_before, self._measured = self._measured, set()
-        walks = [walk for sources, first in sets if first <= now and (walk := await self._walk(sources, now))]
+        due = [row["sources"] for row in looked if row["first"] is not None and row["first"] <= now]
+        walks = [walk for sources in due if (walk := await self._walk(sources, now))]
         fired = 0
         while walks and not self._stopping and await self._lease.hold():
             for walk in list(walks):
@@ -178,8 +179,9 @@ class TimerPoller:
         return fired
 
     async def _run(self) -> None:
+        clock, (shortest, longest) = asyncio.get_running_loop().time, _BREATH_SECONDS
         while not self._stopping:
-            pause = POLL_SECONDS
+            pause, began = POLL_SECONDS, clock()
             self._awake.clear()
             try:
                 if await self._lease.hold():
@@ -189,7 +191,7 @@ class TimerPoller:
             except Exception as error:  # noqa: BLE001  this task outlives the database and any surprise
                 pause = _AWAY_SECONDS
                 _LOG.warning("timers wait", error=type(error).__name__, away=unavailable(error))
-            await asyncio.sleep(_BREATH_SECONDS)
+            await asyncio.sleep(min(max(clock() - began, shortest), longest))
             if not self._stopping:
                 await woken(self._awake, pause)
 
@@ -233,10 +235,8 @@ class TimerPoller:
 
     async def _page(self, walk: _Walk) -> list[Due]:
         async with self._database.connection() as conn:
-            if walk.after is None:
-                rows = await conn.fetch(self._polls["first"], walk.sources, walk.as_of, PAGE_ROWS)
-            else:
-                rows = await conn.fetch(self._polls["next"], walk.sources, walk.as_of, PAGE_ROWS, *walk.after)
+            statement = self._polls["next" if walk.after else "first"]
+            rows = await conn.fetch(statement, walk.sources, walk.as_of, PAGE_ROWS, *(walk.after or ()))
         page = [Due(**row) for row in rows]
         if page:
             walk.after = (page[-1].due_at, page[-1].timer_id)
@@ -262,8 +262,7 @@ class TimerPoller:
         return len(rows)
 
     async def _submit(self, rows: Sequence[Due]) -> None:
-        units = await self._issue(rows)
-        if not units:
+        if not (units := await self._issue(rows)):
             return
         async with self._database.transaction() as conn:
             outcomes = await self._store.append(conn, units)
@@ -282,7 +281,7 @@ class TimerPoller:
 def _polls(table: str) -> Mapping[str, str]:
     """Build the poll's statements; each is served by the index (sources, due_at, timer_id).
 
-    `now` comes in as a parameter: a volatile clock in the condition would read the whole index.
+    `now` comes in as a parameter, from "sets": a volatile clock in the condition would read the whole index.
     """
     columns = "timer_id, kind, subject, seq, due_at, attached_at, sources"
     ready = "sources = $1 AND due_at <= $2 AND (attached_at <= $2 OR $1 = '')"
@@ -295,6 +294,7 @@ def _polls(table: str) -> Mapping[str, str]:
         "AND ($3::timestamptz IS NULL OR greatest(due_at, attached_at) > $3) ORDER BY due_at LIMIT 1",
         "sets": f"WITH RECURSIVE s AS ((SELECT sources FROM {table} ORDER BY sources LIMIT 1) UNION ALL "
         f"SELECT (SELECT t.sources FROM {table} t WHERE t.sources > s.sources ORDER BY t.sources LIMIT 1) "
-        f"FROM s WHERE s.sources IS NOT NULL) SELECT sources, (SELECT min(t.due_at) FROM {table} t "
-        "WHERE t.sources = s.sources) AS first FROM s WHERE sources IS NOT NULL",
+        f"FROM s WHERE s.sources IS NOT NULL) SELECT n.now, s.sources, (SELECT min(t.due_at) FROM {table} t "
+        "WHERE t.sources = s.sources) AS first FROM (SELECT clock_timestamp() AS now) n "
+        "LEFT JOIN s ON s.sources IS NOT NULL",
     }

@@ -24,6 +24,7 @@ from shared.messaging.watchdog import LOOK_SECONDS, Watchdog
 from shared.runtime.failpoints import failpoint
 
 POLL_SECONDS: Final = 0.5
+COMMIT_SECONDS: Final = 1.0  # between group offsets, for they are a hint only
 MEND_SECONDS: Final = 2.0  # between attempts, so that a feed that is away does not hold up the rest
 EXIT_CODE: Final = 70  # EX_SOFTWARE: a supervisor starts the process anew
 
@@ -65,6 +66,8 @@ class KafkaListener:
             for topic in subscription.topics
         }
         self._held: dict[Partition, list[Message]] = {}
+        self._taken: dict[Place, int] = {}  # next offsets, not committed yet
+        self._commit_at = 0.0
         self._watchdog = Watchdog(_now())
         self._look_at = 0.0
         self._mend_at = 0.0
@@ -75,6 +78,7 @@ class KafkaListener:
         while not stopping.is_set():
             reader = GroupReader(self._access, self._group, self._sources)
             self._held.clear()
+            self._taken.clear()
             reason = "failure"
             try:
                 await unless(stopping, reader.start())
@@ -102,7 +106,8 @@ class KafkaListener:
                 backoff.reset()
                 if taking is not None and not await taking:
                     return ""
-                taking = asyncio.ensure_future(self._take_and_commit(reader, batch, stopping))
+                await self._commit_now_and_then(reader)
+                taking = asyncio.ensure_future(self._take_and_mend(batch, stopping))
                 if _now() >= self._look_at:
                     self._look_at = _now() + LOOK_SECONDS
                     reason = self._watchdog.verdict(_now(), reader.assigned(), await reader.positions())
@@ -112,6 +117,7 @@ class KafkaListener:
         finally:
             if taking is not None:
                 await taking
+                await self._commit(reader)
 
     async def _poll(self, reader: GroupReader) -> Batch:
         paused = self._held.keys() | self._consumer.stopped
@@ -131,15 +137,24 @@ class KafkaListener:
         ready = {source: await self._consumer.prepare(source, found) for source, found in messages.items()}
         return Batch(records=records, messages=messages, foreign=foreign, ready=ready)
 
-    async def _take_and_commit(self, reader: GroupReader, batch: Batch, stopping: asyncio.Event) -> bool:
-        """Take a batch and leave a hint of how far it went; tell whether it came to that."""
+    async def _take_and_mend(self, batch: Batch, stopping: asyncio.Event) -> bool:
+        """Take a batch, then see to what is held; tell whether it came to that."""
         if batch.records and not await self._take_until_done(batch, stopping):
             return False
         await self._mend()
         failpoint("consumer.after_commit_before_offset")
-        if batch.records:
-            await reader.commit(self._offsets(batch.records))
+        self._taken |= self._offsets(batch.records)
         return True
+
+    async def _commit_now_and_then(self, reader: GroupReader) -> None:
+        if _now() >= self._commit_at:
+            self._commit_at = _now() + COMMIT_SECONDS
+            await self._commit(reader)
+
+    async def _commit(self, reader: GroupReader) -> None:
+        taken, self._taken = self._taken, {}
+        if taken:
+            await reader.commit(taken)
 
     async def _take_until_done(self, batch: Batch, stopping: asyncio.Event) -> bool:
         """Take what was polled, through any outage of the database; tell whether it came to that."""
