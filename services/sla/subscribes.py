@@ -15,6 +15,7 @@ from shared.contracts.envelope import Contract
 from shared.contracts.intake import RequestClosed, RequestFact, RequestHeld, RfcFact
 from shared.eventsourcing.log import Step, Unit
 from shared.messaging.message import Heard, Subscription
+from shared.runtime.ids import uuid_of
 
 # What conditions may ask for: judgements and categories, never free text about people.
 KEPT = (
@@ -60,7 +61,7 @@ def hear(heard: Heard) -> Sequence[Unit]:
             if (value := getattr(contract, name)) is not None
         },
     )
-    step = Step(decider=RECORD, stream_id=getattr(contract, form.record_id), command=command)
+    step = Step(decider=RECORD, stream_id=uuid_of(heard.envelope.subject), command=command)
     return (Unit(steps=(step,), meta=heard.meta),)
 
 
@@ -70,23 +71,21 @@ class _Form:
 
     fact: str
     record: RecordKind
-    record_id: str  # the field that holds it
     kept: tuple[str, ...]
 
 
 @lru_cache
 def _form(contract: type[Contract]) -> _Form | None:
     if issubclass(contract, RequestFact):
-        record, record_id = RecordKind.REQUEST, "request_id"
+        record = RecordKind.REQUEST
     elif issubclass(contract, RfcFact):
-        record, record_id = RecordKind.RFC, "rfc_id"
+        record = RecordKind.RFC
     else:
         return None
     kept = (*KEPT, "reason") if issubclass(contract, RequestHeld | RequestClosed) else KEPT
     return _Form(
         fact=contract.TYPE.removeprefix("plumbline.").rpartition(".v")[0],
         record=record,
-        record_id=record_id,
         kept=tuple(name for name in kept if name in contract.model_fields),
     )
 

@@ -7,10 +7,17 @@ import os
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from datetime import UTC, datetime
-from uuid import UUID, uuid5
+from hashlib import sha1
+from uuid import UUID
+
+from asyncpg.pgproto import pgproto
 
 from shared.runtime.database import Database
+
+# A `uuid.UUID` to everybody, but made, hashed, shown and stored in a tenth of its time.
+_quick: Callable[[str | bytes], UUID] = pgproto.UUID
 
 _COUNTER_BITS = 42
 _LOWER_HALF = (1 << _COUNTER_BITS - 1) - 1
@@ -52,7 +59,7 @@ class _Uuid7Source:
             millisecond, counter = self._millisecond, self._counter
         high = millisecond << 16 | 0x7000 | counter >> 30
         low = 0b10 << 62 | (counter & 0x3FFFFFFF) << 32 | random & 0xFFFFFFFF
-        return UUID(int=high << 64 | low)
+        return _quick((high << 64 | low).to_bytes(16))
 
 
 _SOURCE = _Uuid7Source()
@@ -67,7 +74,14 @@ def uuid7() -> UUID:
 
 def derived(namespace: UUID, *parts: str) -> UUID:
     """Return the id that these parts always have (UUIDv5), for natural keys of imports and webhooks."""
-    return uuid5(namespace, _SEPARATOR.join(parts))
+    digest = sha1(namespace.bytes + _SEPARATOR.join(parts).encode(), usedforsecurity=False).digest()
+    number = int.from_bytes(digest[:16]) & ~(0xF << 76 | 0b11 << 62)
+    return _quick((number | 5 << 76 | 0b10 << 62).to_bytes(16))
+
+
+def uuid_of(text: str) -> UUID:
+    """Return the id that a text of 32 hex digits shows, with hyphens or without; raises `ValueError`."""
+    return _quick(text)
 
 
 class NumberBlocks:

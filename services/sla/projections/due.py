@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from services.sla.domain.agreement.events import AgreementInForce, CoverageApplied
 from services.sla.domain.record.events import FactRecorded, RecordChecked
 from shared.eventsourcing.log import Recorded
 from shared.eventsourcing.projection import Changes, ReadModel
 from shared.eventsourcing.timers import due_table
+from shared.runtime.ids import derived
 
 BY_FACT, BY_DEADLINE, BY_AGREEMENT = "fact", "deadline", "agreement"
 # What intake has yet to tell may stop or pause a clock before its deadline.
@@ -19,7 +20,7 @@ DEADLINE_SOURCES = "intake"
 
 def timer_id(subject: UUID, kind: str) -> UUID:
     """Return the row's id: a record or agreement has at most one row of each kind."""
-    return uuid5(subject, kind)
+    return derived(subject, kind)
 
 
 def _fold(events: Sequence[Recorded], changes: Changes) -> None:
