@@ -1,18 +1,23 @@
-"""How routes read one record's history, and what those see who are not staff."""
+"""The reads of one record, for both kinds of record, and what those see who are not staff."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
+from fastapi import APIRouter, Path, Response
+
 from services.intake.domain.people import person_id
+from services.intake.projections import timeline
 from services.intake.projections.timeline import visible
 from shared.eventsourcing.command_handler import Actor
 from shared.eventsourcing.decider import AnyDecider, NotFound
 from shared.eventsourcing.log import Recorded
+from shared.http.conditional import etag
 from shared.http.context import ServiceContext
+from shared.http.dependencies import AsOf, Caller
 
 _OUTSIDERS = frozenset({"requester", "business_customer", "event_consumer"})
 
@@ -62,6 +67,46 @@ def _may_see(actor: Actor, history: Sequence[Recorded]) -> bool:
         or person == getattr(first.event, "on_behalf_of_id", None)
         or actor.name == first.meta.actor
     )
+
+
+def named(endpoint: Any, key: str) -> Any:
+    """Let an endpoint's `record_id` be called `key` in the path."""
+    endpoint.__annotations__["record_id"] = Annotated[UUID, Path(alias=key)]
+    return endpoint
+
+
+def add_reads(
+    routes: APIRouter,
+    context: ServiceContext,
+    decider: AnyDecider,
+    noun: str,
+    key: str,
+    page: Callable[[Sequence[Recorded]], Any],
+    allowed: Callable[[Any], Any],
+) -> None:
+    """Add `GET /{key}`, its history and its allowed transitions; `page` and `allowed` are the kind's own."""
+
+    async def read(record_id: UUID, actor: Caller, as_of: AsOf, response: Response) -> Any:
+        found, version = await history_of(context, actor, decider, record_id, as_of)
+        response.headers["ETag"] = etag(version)
+        return page(found)
+
+    async def history(record_id: UUID, actor: Caller, as_of: AsOf) -> Any:
+        found, _ = await history_of(context, actor, decider, record_id, as_of)
+        return {"items": [timeline.entry(recorded) for recorded in found], "next_cursor": None}
+
+    async def transitions(record_id: UUID, actor: Caller, response: Response) -> Any:
+        found, version = await history_of(context, actor, decider, record_id)
+        state = decider.fold([recorded.event for recorded in found])
+        response.headers["ETag"] = etag(version)
+        return {"state": state.state, "transitions": allowed(state)}
+
+    for path, endpoint, summary in (
+        ("", read, f"Read a {noun} with its timeline"),
+        ("/history", history, f"Read what happened to a {noun}"),
+        ("/allowed-transitions", transitions, f"Say what can be done with a {noun} now"),
+    ):
+        routes.add_api_route(f"/{{{key}}}{path}", named(endpoint, key), methods=["GET"], summary=summary)
 
 
 def columns(row: Any, key: str) -> dict[str, Any]:

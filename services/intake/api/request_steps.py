@@ -96,4 +96,4 @@ WAYS = (
 
 
 def router(context: ServiceContext) -> APIRouter:
-    return steps_router(context, REQUEST, "/v1/requests", "requests", WAYS)
+    return steps_router(context, REQUEST, "requests", "request_id", WAYS)

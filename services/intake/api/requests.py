@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response as PlainResponse
 from starlette.routing import Route
 
-from services.intake.api.reading import columns, history_of, only_of
+from services.intake.api.reading import add_reads, columns, only_of
 from services.intake.api.steps import utc
 from services.intake.domain.lifecycle import allowed_transitions
 from services.intake.domain.people import person_id
@@ -27,13 +27,12 @@ from services.intake.domain.vocabulary import (
     RequestState,
     SourceType,
 )
-from services.intake.projections import request_list, request_page, timeline
+from services.intake.projections import request_list, request_page
 from shared.eventsourcing.command_handler import Actor
 from shared.eventsourcing.log import IdempotencyKey, Step
 from shared.http.answers import answer
-from shared.http.conditional import etag
 from shared.http.context import ServiceContext
-from shared.http.dependencies import AsOf, Caller, Key, caller, read_body
+from shared.http.dependencies import Caller, Key, caller, read_body
 from shared.http.idempotency import idempotency_key
 from shared.http.paging import Page
 from shared.http.validation import Body
@@ -192,22 +191,5 @@ def router(context: ServiceContext) -> APIRouter:
             lambda row: columns(row, "request_id"),
         )
 
-    @routes.get("/{request_id}", summary="Read a request with its timeline")
-    async def read(request_id: UUID, actor: Caller, as_of: AsOf, response: Response) -> Any:
-        history, version = await history_of(context, actor, REQUEST, request_id, as_of)
-        response.headers["ETag"] = etag(version)
-        return request_page.page(history)
-
-    @routes.get("/{request_id}/history", summary="Read what happened to a request")
-    async def history(request_id: UUID, actor: Caller, as_of: AsOf) -> Any:
-        found, _ = await history_of(context, actor, REQUEST, request_id, as_of)
-        return {"items": [timeline.entry(recorded) for recorded in found], "next_cursor": None}
-
-    @routes.get("/{request_id}/allowed-transitions", summary="Say what can be done with a request now")
-    async def transitions(request_id: UUID, actor: Caller, response: Response) -> Any:
-        found, version = await history_of(context, actor, REQUEST, request_id)
-        state = REQUEST.fold([recorded.event for recorded in found])
-        response.headers["ETag"] = etag(version)
-        return {"state": state.state, "transitions": allowed_transitions(state)}
-
+    add_reads(routes, context, REQUEST, "request", "request_id", request_page.page, allowed_transitions)
     return routes

@@ -139,4 +139,4 @@ WAYS = (
 
 
 def router(context: ServiceContext) -> APIRouter:
-    return steps_router(context, RFC, "/v1/rfcs", "rfcs", WAYS)
+    return steps_router(context, RFC, "rfcs", "rfc_id", WAYS)

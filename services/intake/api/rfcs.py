@@ -9,7 +9,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 from pydantic import AwareDatetime, Field
 
-from services.intake.api.reading import columns, history_of, only_of
+from services.intake.api.reading import add_reads, columns, only_of
 from services.intake.api.steps import utc
 from services.intake.domain.change_lifecycle import allowed_transitions
 from services.intake.domain.people import person_id
@@ -17,13 +17,12 @@ from services.intake.domain.rfc.commands import DraftRfc
 from services.intake.domain.rfc.decider import RFC
 from services.intake.domain.rfc.events import RfcText
 from services.intake.domain.vocabulary import ChangeType, RfcState
-from services.intake.projections import rfc_board, rfc_page, timeline
+from services.intake.projections import rfc_board, rfc_page
 from shared.eventsourcing.command_handler import Actor
 from shared.eventsourcing.log import IdempotencyKey, Step
 from shared.http.answers import answer
-from shared.http.conditional import etag
 from shared.http.context import ServiceContext
-from shared.http.dependencies import AsOf, Caller, Key
+from shared.http.dependencies import Caller, Key
 from shared.http.paging import Page
 from shared.http.validation import Body
 from shared.runtime.ids import uuid7
@@ -106,24 +105,7 @@ def router(context: ServiceContext) -> APIRouter:
             rows, order, lambda row: (row["drafted_at"], row["rfc_id"]), lambda row: columns(row, "rfc_id")
         )
 
-    @routes.get("/{rfc_id}", summary="Read a request for change with its timeline")
-    async def read(rfc_id: UUID, actor: Caller, as_of: AsOf, response: Response) -> Any:
-        history, version = await history_of(context, actor, RFC, rfc_id, as_of)
-        response.headers["ETag"] = etag(version)
-        return rfc_page.page(history)
-
-    @routes.get("/{rfc_id}/history", summary="Read what happened to a request for change")
-    async def history(rfc_id: UUID, actor: Caller, as_of: AsOf) -> Any:
-        found, _ = await history_of(context, actor, RFC, rfc_id, as_of)
-        return {"items": [timeline.entry(recorded) for recorded in found], "next_cursor": None}
-
-    @routes.get("/{rfc_id}/allowed-transitions", summary="Say what can be done with it now")
-    async def transitions(rfc_id: UUID, actor: Caller, response: Response) -> Any:
-        found, version = await history_of(context, actor, RFC, rfc_id)
-        state = RFC.fold([recorded.event for recorded in found])
-        response.headers["ETag"] = etag(version)
-        return {"state": state.state, "transitions": allowed_transitions(state)}
-
+    add_reads(routes, context, RFC, "request for change", "rfc_id", rfc_page.page, allowed_transitions)
     return routes
 
 

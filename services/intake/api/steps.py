@@ -11,7 +11,7 @@ from uuid import UUID
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from services.intake.api.reading import refuse_strangers
+from services.intake.api.reading import named, refuse_strangers
 from shared.eventsourcing.command_handler import Actor
 from shared.eventsourcing.decider import AnyDecider
 from shared.eventsourcing.log import IdempotencyKey, Step
@@ -62,14 +62,14 @@ def plain_way(name: str, summary: str, body: type[Body], command: type) -> Way:
 
 
 def steps_router(
-    context: ServiceContext, decider: AnyDecider, prefix: str, tag: str, ways: Iterable[Way]
+    context: ServiceContext, decider: AnyDecider, tag: str, key: str, ways: Iterable[Way]
 ) -> APIRouter:
-    """Return `POST <prefix>/{record_id}/<step>` for every way."""
-    routes = APIRouter(prefix=prefix + "/{record_id}", tags=[tag])
+    """Return `POST /v1/<tag>/{<key>}/<step>` for every way."""
+    routes = APIRouter(prefix=f"/v1/{tag}/{{{key}}}", tags=[tag])
     for way in ways:
         routes.add_api_route(
             f"/{way.name}",
-            _endpoint(context, decider, way),
+            named(_endpoint(context, decider, way), key),
             methods=["POST"],
             summary=way.summary,
             status_code=way.status,
