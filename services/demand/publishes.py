@@ -74,6 +74,7 @@ def _approved(recorded: Recorded, event: events.ConceptApproved) -> contracts.Pr
         service=proposal.facts.service_or_group,
         new_service=proposal.new_service,
         rfc_id=proposal.rfc_id,
+        request_id=proposal.request_id,
         budget=None if proposal.budget is None else format(proposal.budget, "f"),
         currency=proposal.currency or None,
         # The board decided; who wrote its decision down is the actor of the message.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from services.intake.domain.request import commands as request
 from services.intake.domain.request.decider import REQUEST
@@ -34,20 +34,33 @@ def hear_sla(heard: Heard) -> Sequence[Unit]:
 
 
 def hear_demand(heard: Heard) -> Sequence[Unit]:
-    """Note on the RFC that a project has come of it."""
+    """Note on the request and on the RFC they came from that a project has come of it."""
     match heard.contract:
-        case demand.ProjectApproved(rfc_id=rfc_id) as said if rfc_id is not None:
-            command = LinkProject(
-                occurred_at=said.occurred_at,
-                project_id=said.project_id,
-                project_number=said.number,
-                service=said.service,
-                new_service=said.new_service,
-                historic=said.historic,
-            )
-            return (Unit(steps=(Step(decider=RFC, stream_id=rfc_id, command=command),), meta=heard.meta),)
+        case demand.ProjectApproved() as said:
+            return tuple(Unit(steps=(step,), meta=heard.meta) for step in _project_steps(said))
         case _:
             return ()
+
+
+def _project_steps(said: demand.ProjectApproved) -> Iterator[Step]:
+    if said.request_id is not None:
+        noted = request.NoteProject(
+            occurred_at=said.occurred_at,
+            project_id=said.project_id,
+            project_number=said.number,
+            historic=said.historic,
+        )
+        yield Step(decider=REQUEST, stream_id=said.request_id, command=noted)
+    if said.rfc_id is not None:
+        linked = LinkProject(
+            occurred_at=said.occurred_at,
+            project_id=said.project_id,
+            project_number=said.number,
+            service=said.service,
+            new_service=said.new_service,
+            historic=said.historic,
+        )
+        yield Step(decider=RFC, stream_id=said.rfc_id, command=linked)
 
 
 SUBSCRIPTIONS = (

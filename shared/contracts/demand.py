@@ -67,6 +67,7 @@ class ProjectApproved(ProjectFact):
     service: ServiceName
     new_service: bool = Field(description="True when the service does not exist yet.")
     rfc_id: UUID | None = Field(default=None, description="The RFC it came from.")
+    request_id: UUID | None = Field(default=None, description="The request it came from.")
     budget: Amount | None = None
     currency: Currency | None = None
     decided_by: Party

@@ -10,6 +10,7 @@ from shared.eventsourcing.projection import apply
 from tests.support.running import RunningService
 
 RFC = "0197c000-0000-7000-8000-000000000002"
+REQUEST = "0197c000-0000-7000-8000-000000000003"
 PROPOSAL: dict[str, Any] = {
     "title": "A desk that follows people",
     "business_unit": "Retail Banking",
@@ -32,6 +33,7 @@ PROPOSAL: dict[str, Any] = {
         "periods": [{"cost": "10045", "benefit": "8823"}, {"cost": "11954", "benefit": "21176"}],
     },
     "rfc_id": RFC,
+    "request_id": REQUEST,
 }
 BOARD = {
     "name": "Project board",
@@ -98,6 +100,7 @@ async def test_the_project_is_told_with_all_that_the_catalog_needs(demand: Runni
     approved = told[-1]
     assert isinstance(approved, contracts.ProjectApproved)
     assert (approved.service, approved.new_service, str(approved.rfc_id)) == ("Follow-me Desk", True, RFC)
+    assert str(approved.request_id) == REQUEST
     assert (approved.budget, approved.currency, approved.decided_by) == ("21999.00", "USD", "Project board")
 
 

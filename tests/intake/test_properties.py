@@ -95,6 +95,7 @@ request_commands = st.one_of(
     ),
     asked(ask.NoteBreach, clock_id=ids, target=words, due_at=times, historic=st.booleans()),
     asked(ask.NoteBreachWithdrawn, clock_id=ids, historic=st.booleans()),
+    asked(ask.NoteProject, project_id=ids, project_number=words, historic=st.booleans()),
 )
 facts = st.builds(
     Facts,

@@ -155,7 +155,7 @@ def test_a_withdrawn_breach_is_noted() -> None:
     assert isinstance(unit.steps[0].command, ask.NoteBreachWithdrawn)
 
 
-def test_a_project_is_linked_to_the_change_it_came_from() -> None:
+def test_a_project_is_linked_to_the_request_and_the_change_it_came_from() -> None:
     approved = demand.ProjectApproved(
         occurred_at=MONDAY,
         project_id=UUID(int=5),
@@ -173,6 +173,9 @@ def test_a_project_is_linked_to_the_change_it_came_from() -> None:
     (unit,) = hear_demand(heard(approved))
     assert unit.steps[0].stream_id == RFC_ID
     assert hear_demand(heard(approved.model_copy(update={"rfc_id": None}))) == ()
+    asked = hear_demand(heard(approved.model_copy(update={"request_id": REQUEST_ID})))
+    assert [each.steps[0].stream_id for each in asked] == [REQUEST_ID, RFC_ID]
+    assert isinstance(asked[0].steps[0].command, ask.NoteProject)
 
 
 def test_intake_hears_sla_and_demand() -> None:

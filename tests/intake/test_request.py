@@ -212,6 +212,14 @@ def test_a_breach_of_a_record_that_is_no_request_says_nothing_here() -> None:
     request.when(BREACH).then_nothing()
 
 
+def test_a_project_that_came_of_it_is_noted_once_and_shown() -> None:
+    noted = ask.NoteProject(occurred_at=MONDAY, project_id=CLOCK, project_number="PRJ-2026-000001")
+    (event,) = submitted.when(noted).events()
+    assert (event.project_id, event.project_number) == (CLOCK, "PRJ-2026-000001")
+    submitted.when(noted, noted).then_nothing()
+    request.when(noted).then_nothing()
+
+
 def test_allowed_transitions_name_exactly_the_steps_that_are_not_refused() -> None:
     assert lifecycle.allowed_transitions(REQUEST.initial) == ()
     assert lifecycle.allowed_transitions(state_after(FULFIL)) == (

@@ -6,12 +6,13 @@ from typing import Any
 from uuid import UUID
 
 from services.intake.domain.people import person_id
-from services.intake.domain.request.commands import NoteBreach
+from services.intake.domain.request.commands import NoteBreach, NoteProject
 from services.intake.domain.request.decider import REQUEST
 from shared.eventsourcing.log import Meta, Step, Unit
 from tests.intake.builders import MONDAY
 from tests.support.running import RunningService
 
+PROJECT = UUID("0197c000-0000-7000-8000-000000000001")
 MONITOR: dict[str, Any] = {
     "kind": "service_request",
     "title": "A second monitor",
@@ -57,6 +58,19 @@ async def test_a_request_goes_from_submission_to_closing(intake: RunningService)
     assert "fulfilment" in allowed["transitions"]
     told = (await intake.get(f"{path}/history"))["items"]
     assert [line["event"] for line in told][:3] == ["RequestSubmitted", "RequestTriaged", "RequestAccepted"]
+
+
+async def test_a_request_that_became_a_concept_shows_its_project(intake: RunningService) -> None:
+    made = await intake.post("/v1/requests", MONITOR)
+    path = f"/v1/requests/{made['id']}"
+    await intake.post(f"{path}/conversion", {"to": "concept", "target_id": str(PROJECT)})
+    approved = NoteProject(occurred_at=MONDAY, project_id=PROJECT, project_number="PRJ-2026-000001")
+    step = Step(decider=REQUEST, stream_id=UUID(made["id"]), command=approved)
+    await intake.append([Unit(steps=(step,), meta=Meta(actor="demand", correlation_id="c"))])
+    page = await intake.get(path)
+    assert page["state"] == "converted"
+    assert [each["number"] for each in page["projects"]] == ["PRJ-2026-000001"]
+    assert page["timeline"][-1]["event"] == "RequestProjectLinked"
 
 
 async def test_a_step_without_a_body_is_taken(intake: RunningService) -> None:

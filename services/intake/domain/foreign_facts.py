@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from services.intake.domain.lifecycle import Request
 from services.intake.domain.request import commands as ask
 from services.intake.domain.request import events as past
 from services.intake.domain.request.events import RequestEvent
 
 
-def heard(command: ask.NoteBreach | ask.NoteBreachWithdrawn, state: Request) -> list[RequestEvent]:
+def heard(
+    command: ask.NoteBreach | ask.NoteBreachWithdrawn | ask.NoteProject, state: Request
+) -> list[RequestEvent]:
     """Take a fact from another service; one about a record that is no request of ours says nothing here."""
     request_id, at = state.request_id, command.occurred_at
     if request_id is None:
@@ -38,5 +42,17 @@ def heard(command: ask.NoteBreach | ask.NoteBreachWithdrawn, state: Request) -> 
                     historic=command.historic,
                 )
             ]
+        case ask.NoteProject(project_id=project_id) if project_id not in state.projects:
+            return [_linked(command, request_id)]
         case _:
             return []
+
+
+def _linked(command: ask.NoteProject, request_id: UUID) -> past.RequestProjectLinked:
+    return past.RequestProjectLinked(
+        request_id=request_id,
+        occurred_at=command.occurred_at,
+        project_id=command.project_id,
+        project_number=command.project_number,
+        historic=command.historic,
+    )

@@ -69,6 +69,7 @@ class Request:
     group: str | None = None
     assignee: str | None = None
     breaches: frozenset[str] = frozenset()
+    projects: frozenset[UUID] = frozenset()
     comments: frozenset[UUID] = frozenset()
     last_row: int = -1
 

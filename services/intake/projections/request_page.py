@@ -41,6 +41,7 @@ def page(history: Sequence[Recorded]) -> dict[str, Any]:
         "submitted_at": submitted_at,
         "changed_at": last.occurred_at,
         "breaches": _breaches(history),
+        "projects": _projects(history),
         "allowed_transitions": allowed_transitions(state),
         "timeline": [entry(recorded) for recorded in history],
     }
@@ -58,6 +59,15 @@ def _latest(history: Sequence[Recorded]) -> dict[str, Any]:
             case past.RequestConverted(to=to, target_id=target_id):
                 found |= {"converted_to": to, "target_id": target_id}
     return found
+
+
+def _projects(history: Sequence[Recorded]) -> list[dict[str, Any]]:
+    """Return the projects that came of it."""
+    return [
+        {"project_id": linked.project_id, "number": linked.project_number, "approved_at": linked.occurred_at}
+        for recorded in history
+        if isinstance(linked := recorded.event, past.RequestProjectLinked)
+    ]
 
 
 def _breaches(history: Sequence[Recorded]) -> list[dict[str, Any]]:

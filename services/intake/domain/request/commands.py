@@ -174,6 +174,16 @@ class NoteBreachWithdrawn:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NoteProject:
+    """A project was approved that came from this request."""
+
+    occurred_at: datetime
+    project_id: UUID
+    project_number: str
+    historic: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryRow:
     """How the source described the request after one of its updates; `row` counts upwards at the source.
 
@@ -223,5 +233,6 @@ RequestCommand = (
     | AddComment
     | NoteBreach
     | NoteBreachWithdrawn
+    | NoteProject
     | RecordHistory
 )

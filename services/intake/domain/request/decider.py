@@ -39,7 +39,7 @@ def decide(command: RequestCommand, state: Request) -> Sequence[RequestEvent]:
             return _submit(command, state)
         case ask.RecordHistory():
             return history.history(command, state, evolve)
-        case ask.NoteBreach() | ask.NoteBreachWithdrawn():
+        case ask.NoteBreach() | ask.NoteBreachWithdrawn() | ask.NoteProject():
             return heard(command, state)
         case _:
             pass
@@ -162,6 +162,8 @@ def evolve(state: Request, event: RequestEvent) -> Request:
             return changed(state, breaches=state.breaches | {named})
         case past.BreachWithdrawn(clock_id=clock_id):
             return changed(state, breaches=state.breaches - {str(clock_id)})
+        case past.RequestProjectLinked(project_id=project_id):
+            return changed(state, projects=state.projects | {project_id})
         case past.HistoryRecorded(last_row=last_row):
             return changed(state, last_row=last_row)
         case past.RequestResponded() | past.ContactReceived():

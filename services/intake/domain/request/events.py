@@ -239,6 +239,17 @@ class BreachWithdrawn:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RequestProjectLinked:
+    """A project was approved that came from this request."""
+
+    request_id: UUID
+    occurred_at: datetime
+    project_id: UUID
+    project_number: str
+    historic: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryRecorded:
     """All rows up to and including `last_row` of the source have been taken; `rows` of them this time."""
 
@@ -269,5 +280,6 @@ RequestEvent = (
     | CommentAdded
     | BreachNoted
     | BreachWithdrawn
+    | RequestProjectLinked
     | HistoryRecorded
 )
