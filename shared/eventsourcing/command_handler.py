@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -44,8 +44,8 @@ class Forbidden(Exception):
 class Commit(Protocol):
     """What makes a unit durable: the group commit."""
 
-    async def submit(self, unit: Unit) -> Appended:
-        """Return once the unit is durable, or raise why it is not."""
+    def submit(self, unit: Unit) -> Awaitable[Appended]:
+        """Begin to append: what is returned ends once the unit is durable, or raises why it is not."""
 
 
 class CommandHandler:
@@ -61,16 +61,16 @@ class CommandHandler:
         if actor.roles.isdisjoint(allowed) and actor.roles.isdisjoint((ADMINISTRATOR, SYSTEM)):
             raise Forbidden(command, allowed)
 
-    async def execute(
+    def execute(
         self,
         actor: Actor,
         *steps: Step,
         idempotency: IdempotencyKey | None = None,
         number: int | None = None,
-    ) -> Appended:
+    ) -> Awaitable[Appended]:
         """Append the steps as one unit. Raises `Forbidden` and whatever the group commit raises."""
         for step in steps:
             self.authorise(actor, type(step.command))
-        return await self._commit.submit(
+        return self._commit.submit(
             Unit(steps=steps, meta=actor.meta(), idempotency=idempotency, number=number)
         )

@@ -88,11 +88,11 @@ class GroupCommit:
             event.set()
             await task
 
-    async def submit(self, unit: Unit) -> Appended:
-        """Append one unit durably.
+    def submit(self, unit: Unit) -> asyncio.Future[Appended]:
+        """Append one unit durably; no task is needed to wait for many.
 
-        Raises `Rejected`, `StaleVersion`, `KeyReused`, `NewerData`, `OutcomeUnknown`, or the database's error
-        when it is away (then nothing was stored).
+        The future raises `Rejected`, `StaleVersion`, `KeyReused`, `NewerData`, `OutcomeUnknown`, or the
+        database's error when it is away (then nothing was stored).
         """
         if self._stopping:
             raise asyncpg.CannotConnectNowError("this process is stopping")
@@ -103,7 +103,7 @@ class GroupCommit:
         else:
             self._queue.append(waiting)
             self._arrived.set()
-        return await waiting.answer
+        return waiting.answer
 
     async def _prepare_all(self) -> None:
         while True:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import tzinfo
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -114,17 +114,16 @@ async def _take(context: ServiceContext, actor: Actor, histories: Sequence[Recor
         ids = [history.opening.request_id for history in histories]
         known = {row["request_id"] for row in await context.database.rows(known_among(ids))}
 
-    async def take(history: RecordHistory) -> Appended:
-        opening = history.opening
+    steps = []
+    for history in histories:
+        stream = history.opening.request_id
         # The serial of a request that is known stands in its first event; a new one would be lost.
-        new = opening.request_id not in known
-        serial = await context.numbers["REQ"].next() if new else 0
-        command = replace(history, opening=replace(opening, serial=serial))
-        return await context.commands.execute(
-            actor, Step(decider=REQUEST, stream_id=opening.request_id, command=command, new=new)
-        )
-
-    outcomes = await asyncio.gather(*(take(history) for history in histories), return_exceptions=True)
+        serial = 0 if stream in known else await context.numbers["REQ"].next()
+        command = RecordHistory(opening=history.opening, rows=history.rows, serial=serial)
+        steps.append(Step(decider=REQUEST, stream_id=stream, command=command, new=stream not in known))
+    outcomes = await asyncio.gather(
+        *(context.commands.execute(actor, step) for step in steps), return_exceptions=True
+    )
     appended = [outcome for outcome in outcomes if isinstance(outcome, Appended)]
     for outcome in outcomes:
         if isinstance(outcome, BaseException):

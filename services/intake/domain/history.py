@@ -52,7 +52,7 @@ def history(
             events.append(event)
 
     if state.request_id is None:
-        happened([_opened(command.opening, fresh[0])])
+        happened([_opened(command, fresh[0])])
     for row in fresh:
         happened(_facts(state, row, command.opening))
         happened(_transition(state, row))
@@ -73,10 +73,12 @@ def _rule(row: HistoryRow, source: str | None) -> str:
     return f"priority {row.priority} as {source or 'the source'} recorded it"
 
 
-def _opened(opening: SubmitRequest, row: HistoryRow) -> RequestSubmitted:
+def _opened(command: RecordHistory, row: HistoryRow) -> RequestSubmitted:
     """Begin as the first row knew it: an opening said to be later than that row is not believed."""
+    opening = command.opening
     known = replace(
         opening,
+        serial=command.serial,
         occurred_at=min(opening.occurred_at, row.occurred_at),
         requester_id=row.requester_id,
         requester_name=row.requester_name,

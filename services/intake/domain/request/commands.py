@@ -208,10 +208,14 @@ class HistoryRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordHistory:
-    """What another system knows of one request: how it began and each update, in the order of `row`."""
+    """What another system knows of one request: how it began and each update, in the order of `row`.
+
+    `serial` is that of the number which the request gets if it is new here.
+    """
 
     opening: SubmitRequest
     rows: tuple[HistoryRow, ...]
+    serial: int = 0
 
 
 RequestCommand = (
