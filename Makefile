@@ -10,7 +10,7 @@ STAMP := $(VENV)/.installed
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$python -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { command -v $$python; break; }; done)
 UV := $(shell command -v uv)
-PYTEST := $(BIN)/pytest --dist loadfile
+PYTEST := $(BIN)/pytest --dist loadfile --no-loadscope-reorder
 WORKERS ?= auto
 # The ServiceNow log is not ours to ship: tests that import it run where its path is given.
 ALL_MARKS := not deployment and not manifests$(if $(PLUMBLINE_TEST_SERVICENOW_LOG),, and not whole_log)

@@ -7,7 +7,7 @@ import shutil
 import signal
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -182,40 +182,47 @@ def _kill_server(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-async def _serve(kind: ServerKind) -> AsyncIterator[FreshDatabases]:
-    unique = f"{os.environ.get('PYTEST_XDIST_WORKER', 'main')}_{os.getpid()}"
-    if kind.url is not None:
+class Servers:
+    """The servers of a test session, each started when it is first asked for."""
+
+    def __init__(self, stack: AsyncExitStack) -> None:
+        self._stack = stack
+        self._running: dict[ServerKind, FreshDatabases] = {}
+
+    def of(self, kind: ServerKind) -> FreshDatabases:
+        if kind not in self._running:
+            self._running[kind] = self._start(kind)
+        return self._running[kind]
+
+    def _start(self, kind: ServerKind) -> FreshDatabases:
+        unique = f"{os.environ.get('PYTEST_XDIST_WORKER', 'main')}_{os.getpid()}"
+        if kind.url is None:
+            server = self._stack.enter_context(temporary_server(kind.binaries))
+            return FreshDatabases(server.url(), server.password, unique)
         fresh = FreshDatabases(kind.url, "password-of-{}".format, unique)
-        yield fresh
-        await fresh.drop_templates()
-    else:
-        with temporary_server(kind.binaries) as server:
-            yield FreshDatabases(server.url(), server.password, unique)
+        self._stack.push_async_callback(fresh.drop_templates)
+        return fresh
 
 
 @pytest.fixture(scope="session")
-async def default_postgres() -> AsyncIterator[FreshDatabases]:
-    """The default server."""
-    async for fresh in _serve(_KINDS[0]):
-        yield fresh
-
-
-@pytest.fixture(scope="session", params=_KINDS, ids=lambda kind: kind.name)
-async def every_postgres(request: pytest.FixtureRequest) -> AsyncIterator[FreshDatabases]:
-    """Every kind of server found, one after the other."""
-    async for fresh in _serve(request.param):
-        yield fresh
+async def postgres_servers() -> AsyncIterator[Servers]:
+    async with AsyncExitStack() as stack:
+        yield Servers(stack)
 
 
 @pytest.fixture(scope="module")
-async def fresh_databases(default_postgres: FreshDatabases) -> AsyncIterator[FreshDatabases]:
+async def fresh_databases(postgres_servers: Servers) -> AsyncIterator[FreshDatabases]:
     """Databases on the default server."""
-    yield default_postgres
-    await default_postgres.drop_pairs()
+    fresh = postgres_servers.of(_KINDS[0])
+    yield fresh
+    await fresh.drop_pairs()
 
 
-@pytest.fixture(scope="module")
-async def fresh_databases_everywhere(every_postgres: FreshDatabases) -> AsyncIterator[FreshDatabases]:
+@pytest.fixture(scope="module", params=_KINDS, ids=lambda kind: kind.name)
+async def fresh_databases_everywhere(
+    request: pytest.FixtureRequest, postgres_servers: Servers
+) -> AsyncIterator[FreshDatabases]:
     """Databases on every kind of server found: for contract suites."""
-    yield every_postgres
-    await every_postgres.drop_pairs()
+    fresh = postgres_servers.of(request.param)
+    yield fresh
+    await fresh.drop_pairs()
