@@ -15,7 +15,7 @@ _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
 _ESCAPED_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _DEPTH = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
-_NO_BRACKETS = bytes(set(range(256)) - set(_DEPTH))
+_NEITHER = bytes(set(range(256)) - set(_DEPTH) - set(b'"'))  # neither a bracket nor a quote
 
 
 class Disconnected(Exception):
@@ -77,9 +77,12 @@ def check_json(body: bytes, headers: Mapping[bytes, bytes]) -> None:
 
 
 def _check_depth(body: bytes) -> None:
-    outside = _STRING.sub(b"", body) if b"\\" in body else b"".join(body.split(b'"')[::2])
+    if b"\\" in body:
+        body = _STRING.sub(b"", body).replace(b'"', b"")
+    # What lies between two quotes is a string; those that hold no bracket leave two quotes side by side.
+    outside = body.translate(None, _NEITHER).replace(b'""', b"").split(b'"')[::2]
     depth = 0
-    for bracket in outside.translate(None, _NO_BRACKETS):
+    for bracket in b"".join(outside):
         depth += _DEPTH[bracket]
         if depth > DEEPEST:
             raise Problem("too-deep", f"The JSON nests deeper than {DEEPEST} levels.")
