@@ -130,8 +130,6 @@ class _Building:
     async def fill(self, after: int, until: int, chunk: int) -> AsyncGenerator[int, None]:
         """Apply the log up to `until` and yield the place: one chunk is written while the next is folded."""
         async with self._database.connection() as reader, self._database.connection() as writer:
-            if await known_until(reader, self._store, after, until) < until:
-                raise NewerData("the log holds events that this release cannot read; nothing was changed")
             pages = self._store.replay(reader, after, until, self._model.follows, page=chunk)
             written = _done()
             async with aclosing(pages):
@@ -139,7 +137,8 @@ class _Building:
                     async for place, events in pages:
                         changes = self._model.changes(events)
                         await written
-                        written = asyncio.create_task(self._add(writer, changes))
+                        written = asyncio.create_task(self._add(writer, changes, after, place))
+                        after = place
                         yield place
                     await written
                 finally:
@@ -189,7 +188,9 @@ class _Building:
         for building, name in self._renames:
             await conn.execute(f'ALTER INDEX {table.schema}."{building}" RENAME TO "{name}"')
 
-    async def _add(self, conn: asyncpg.Connection, changes: Changes) -> None:
+    async def _add(self, conn: asyncpg.Connection, changes: Changes, after: int, until: int) -> None:
+        if await known_until(conn, self._store, after, until) < until:
+            raise NewerData("the log holds events that this release cannot read; nothing was changed")
         async with conn.transaction():
             await self._own(conn)
             await write(conn, self._model, await self._copied(conn, changes))
