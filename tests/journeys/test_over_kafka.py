@@ -15,6 +15,7 @@ from cloudevents.core.bindings.kafka import KafkaMessage, from_binary_event
 from services.command_line.journey import PEOPLE, Journey
 from shared.contracts.registry import TOPICS
 from tests.support.deployment import Deployment, deployed
+from tests.support.kafka import Broker
 from tests.support.processes import until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
@@ -57,8 +58,9 @@ class Stranger:
 
 
 @pytest.fixture(scope="module")
-async def deployment(kafka_libraries: Path) -> AsyncIterator[Deployment]:
-    async with deployed(kafka_libraries) as deployment:
+async def deployment(kafka_libraries: Path, kafka: Broker) -> AsyncIterator[Deployment]:
+    """Everything as deployed, on the session's broker unless that is somebody else's."""
+    async with deployed(kafka_libraries, on=kafka if kafka.folder else None) as deployment:
         yield deployment
 
 

@@ -166,10 +166,15 @@ class Deployment:
 
 
 @asynccontextmanager
-async def deployed(libraries: Path, services: Collection[str] = SERVICES) -> AsyncIterator[Deployment]:
-    """Run a deployment with a broker and a durable server of its own, migrated and ready."""
+async def deployed(
+    libraries: Path, services: Collection[str] = SERVICES, *, on: Broker | None = None
+) -> AsyncIterator[Deployment]:
+    """Run a deployment with a durable server of its own, migrated and ready.
+
+    It has a broker of its own too, unless it runs `on` one that nobody else puts Plumbline's topics on.
+    """
     folder = Path(tempfile.mkdtemp(prefix="plumbline-test-deployment-"))
-    broker = await asyncio.to_thread(Broker.of_jars, libraries)
+    broker = on or await asyncio.to_thread(Broker.of_jars, libraries)
     with temporary_server(settings=DURABLE) as embedded:
         server = Server(embedded)
         deployment = Deployment(
@@ -182,13 +187,15 @@ async def deployed(libraries: Path, services: Collection[str] = SERVICES) -> Asy
             ports=dict(zip(SERVICES, free_ports(len(SERVICES)), strict=True)),
         )
         try:
-            await asyncio.to_thread(broker.start)
+            if on is None:
+                await asyncio.to_thread(broker.start)
             await deployment.prepare()
             await deployment.start()
             yield deployment
         finally:
             await deployment.end(signal.SIGKILL)
-            broker.discard()
+            if on is None:
+                broker.discard()
             server.stop()
             shutil.rmtree(folder, ignore_errors=True)
 
