@@ -67,6 +67,7 @@ class Codec:
             if kind.__name__ in self._forms:
                 raise ValueError(f"two event classes are called {kind.__name__}")
             self._forms[kind.__name__] = _form(kind)
+        self._boxed = {name for name, form in self._forms.items() if form.personal}
         self._upcasters = dict(upcasters or {})
 
     @property
@@ -126,10 +127,7 @@ class Codec:
 
     def part(self, name: str, payload: str, *, sealed: bool) -> Parted:
         """Part a stored payload into open members and boxes, to learn whose keys `joined` will need."""
-        form = self._forms.get(name)
-        if form is None or not form.personal:
-            return payload[:-1], NO_BOXES
-        return parted(payload, sealed=sealed)
+        return parted(payload, sealed=sealed) if name in self._boxed else (payload, NO_BOXES)
 
     def joined(
         self, name: str, version: int, payload: Parted, event_id: UUID, ciphers: Ciphers | None
@@ -142,7 +140,7 @@ class Codec:
         if version < form.version:
             return form.adapter.validate_python(self._upcast(form, version, payload, event_id, ciphers))
         if not boxes:
-            return form.read(members + "}")
+            return form.read(members)
         if ciphers is None:
             return form.read(f"{{{form.sealed},{members[1:]}}}")
         return form.read(unsealed(payload, event_id, ciphers, form.erased))
@@ -152,7 +150,7 @@ class Codec:
     ) -> dict[str, Any]:
         """Return an older version's fields as this version has them; its upcasters see personal fields."""
         members, boxes = payload
-        fields: dict[str, Any] = from_json(members + "}")
+        fields: dict[str, Any] = from_json(members + "}" if boxes else members)
         for subject, box in boxes.items():
             cipher = None if ciphers is None else ciphers[subject]
             plain = opened(box, cipher, event_id, subject)

@@ -15,7 +15,8 @@ from shared.eventsourcing.encryption import NONCE_BYTES, Keys
 BOXES = "$sealed"
 
 Boxes = Mapping[str, bytes | None]
-Parted = tuple[str, Boxes]  # a payload's open members without the closing brace, and its boxes by subject
+# A payload's open members without their closing brace, with its boxes by subject; or all of it and no boxes.
+Parted = tuple[str, Boxes]
 
 NO_BOXES: Boxes = {}
 _BEGIN = f',"{BOXES}":'
@@ -50,12 +51,14 @@ def parted(payload: str, *, sealed: bool) -> Parted:
     read = from_json if sealed else _READ_BOXES
     at = payload.rfind(_BEGIN)
     if at >= 0:
-        return payload[:at], read(payload[at + len(_BEGIN) : -1])
-    if f'"{BOXES}"' not in payload:
-        return payload[:-1], NO_BOXES
-    fields = from_json(payload)  # written by another hand, with blanks
-    boxes = read(to_json(fields.pop(BOXES)))
-    return to_json(fields).decode()[:-1], boxes
+        members, boxes = payload[:at], read(payload[at + len(_BEGIN) : -1])
+    elif f'"{BOXES}"' in payload:
+        fields = from_json(payload)  # written by another hand, with blanks
+        boxes = read(to_json(fields.pop(BOXES)))
+        members = to_json(fields).decode()[:-1]
+    else:
+        return payload, NO_BOXES
+    return (members, boxes) if boxes else (members + "}", NO_BOXES)
 
 
 def unsealed(payload: Parted, event_id: UUID, ciphers: Ciphers, erased: str) -> str:
