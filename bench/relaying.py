@@ -79,7 +79,7 @@ def _like_a_service() -> None:
     """Collect garbage as a service's process does, with what start-up has built set aside."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(10_000, 20, 20)
+    gc.set_threshold(50_000, 20, 20)
 
 
 @contextmanager
