@@ -202,6 +202,9 @@ class GroupCommit:
             await self._transactions.lose()
             if not await self._committed(outcomes):
                 raise asyncpg.ConnectionDoesNotExistError("the connection was lost before COMMIT") from error
+        except BaseException:  # refused by the server: nothing is left to go on with
+            await self._transactions.abandon()
+            raise
         failpoint("append.after_commit_before_ack")
         appended = [outcome.position for outcome in outcomes if isinstance(outcome, Appended)]
         if appended:

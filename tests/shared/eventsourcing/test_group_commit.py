@@ -24,6 +24,13 @@ from tests.support.parcels import (
     unit,
 )
 
+REFUSE_AT_COMMIT = """
+CREATE FUNCTION read.refuse() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN IF NEW.label LIKE 'refused%' THEN RAISE EXCEPTION 'not this one'; END IF; RETURN NULL; END $$;
+CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON read.parcel_list_v1 DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW EXECUTE FUNCTION read.refuse();
+"""
+
 
 @pytest.fixture
 async def databases(fresh_databases):
@@ -114,6 +121,26 @@ async def test_a_value_that_cannot_be_encoded_leaves_its_neighbours_alone(parcel
     assert isinstance(outcomes[1], ValueError)
     stored = await parcels.database.pool.fetch("SELECT label FROM read.parcel_list_v1 ORDER BY 1")
     assert [row["label"] for row in stored] == ["fine", "well"]
+
+
+async def test_a_commit_that_the_server_refuses_stores_nothing_and_spoils_no_later_one(databases):
+    owner = await asyncpg.connect(databases.owner_url)
+    await owner.execute(REFUSE_AT_COMMIT)
+    await owner.close()
+    async with opened(databases) as parcels:
+        commit = GroupCommit(parcels.database, parcels.store)
+        commit.start()
+        labels = ["fine", "refused", "refused again", "well"]
+        outcomes = await asyncio.gather(
+            *(commit.submit(a_parcel(label)) for label in labels), return_exceptions=True
+        )
+        await commit.stop()
+        assert isinstance(outcomes[1], ProjectionFailed)
+        assert isinstance(outcomes[2], ProjectionFailed)
+        stored = await parcels.database.pool.fetch("SELECT label FROM read.parcel_list_v1 ORDER BY 1")
+        assert [row["label"] for row in stored] == ["fine", "well"]
+        assert (await parcels.store.head(parcels.database.pool)).position == 2
+        assert parcels.database.pool.get_idle_size() == parcels.database.pool.get_size()
 
 
 async def test_a_commit_whose_answer_was_lost_is_found_in_the_log(parcels):
