@@ -79,7 +79,7 @@ def opened(box: bytes | None, cipher: AESGCM | None, event_id: UUID, subject: st
     if box is None or cipher is None:
         return None
     try:
-        return cipher.decrypt(box[:NONCE_BYTES], box[NONCE_BYTES:], event_id.bytes + subject.encode())
+        return cipher.decrypt(box[:NONCE_BYTES], box[NONCE_BYTES:], context(event_id, subject))
     except InvalidTag:
         return None
 
