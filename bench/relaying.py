@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,7 +19,7 @@ from bench.stored import Stored, opened, submit
 from services.intake.app import LOG as INTAKE
 from services.sla.app import LOG as SLA
 from services.sla.subscribes import SUBSCRIPTIONS
-from shared.http.serve import run_loop
+from shared.http.serve import run_loop, set_aside
 from shared.messaging.consumer import Consumer
 from shared.messaging.feed import FeedPages
 from shared.messaging.kafka import KafkaAccess
@@ -50,7 +49,7 @@ def relaying(bench: Bench, *, rounds: int, seconds: float) -> list[Figure]:
     inserted: list[float] = []
 
     async def measure(access: KafkaAccess) -> None:
-        _like_a_service()
+        set_aside()  # garbage is collected as in a service's process
         async with opened(INTAKE, intake) as ours, opened(SLA, sla) as theirs:
             await declare(access, ours.store.partitions)
             await _declare_bare(access)
@@ -73,13 +72,6 @@ def relaying(bench: Bench, *, rounds: int, seconds: float) -> list[Figure]:
                limit_name="rows/s pgbench, 200 event rows per transaction, 1 client", limit=middle(inserted),
                bar=0.35, goal=0.7),
     ]  # fmt: skip
-
-
-def _like_a_service() -> None:
-    """Collect garbage as a service's process does, with what start-up has built set aside."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
 
 
 @contextmanager

@@ -112,7 +112,7 @@ class Host:
     async def _start(self) -> None:
         for service in self._services:
             await service.start()
-        _set_aside()
+        set_aside()
         apps: dict[str, ASGIApp] = {s.name: s.app for s in self._services if s.app is not None}
         if apps or self._root is not None:
             self.port = await self._open(Prefixes(apps, self._root), self._settings.port)
@@ -164,7 +164,7 @@ class Host:
             loop.add_signal_handler(number, self.end)
 
 
-def _set_aside() -> None:
+def set_aside() -> None:
     """Spare what start-up has built, which stays for ever, from every later garbage collection.
 
     Looking through modules, routes and models again and again took a third of a request's processor time.
