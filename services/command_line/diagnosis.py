@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from services.command_line.opened import Opened
+from services.command_line.opened import ACTOR, Opened
 from services.command_line.parked import foreign_place
 from shared.eventsourcing import chain
 from shared.eventsourcing.erasure import unfinished
@@ -117,7 +117,7 @@ async def _checkpoints(found: Opened) -> list[Finding]:
 
 
 async def _erasures(found: Opened) -> list[Finding]:
-    rules = erasure_rules(SystemClock(), "operator:plumbline")
+    rules = erasure_rules(SystemClock(), ACTOR)
     return [
         Finding(
             False,

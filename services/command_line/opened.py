@@ -19,6 +19,7 @@ from shared.runtime.database import LIMITS, Database
 from shared.runtime.provisioning import ServiceDatabases, provision
 from shared.runtime.settings import ServiceSettings
 
+ACTOR = "operator:plumbline"  # who the log says did it
 _FILE = "databases.json"
 _WAIT_SECONDS = 5
 

@@ -16,7 +16,7 @@ from rich.table import Table
 
 from services.command_line import diagnosis
 from services.command_line.installation import SERVICES, Installation
-from services.command_line.opened import Opened, chosen, opened, run_here
+from services.command_line.opened import ACTOR, Opened, chosen, opened, run_here
 from services.command_line.services import definitions
 from shared.eventsourcing import incarnation, rebuild
 from shared.eventsourcing.erasure import erase as erase_subjects
@@ -34,7 +34,6 @@ from shared.runtime.http_client import http_client
 from shared.runtime.settings import ServiceSettings
 
 OUT = Console(highlight=False)
-ACTOR = "operator:plumbline"
 _NO_DATABASE = SecretStr("postgresql:///")  # topics are Kafka's alone
 
 ServiceOption = Annotated[

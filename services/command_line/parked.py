@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from services.command_line.giving_up import GivenUp, Record, give_up_foreign, give_up_key
-from services.command_line.opened import Opened, chosen, opened, run_here
+from services.command_line.opened import ACTOR, Opened, chosen, opened, run_here
 from shared.eventsourcing.housekeeping import MessagesGivenUp, note
 from shared.eventsourcing.log import Unit
 from shared.messaging.consumer import Consumer
@@ -18,7 +18,6 @@ from shared.messaging.message import Partition
 from shared.runtime.clock import SystemClock
 from shared.runtime.metrics import Metrics
 
-ACTOR = "operator:plumbline"
 _FOREIGN = "SELECT source, topic, partition, position FROM work.parked_message WHERE foreign_born"
 _KEYS = "SELECT source, topic, key FROM work.parked_key ORDER BY parked_at"
 
