@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -12,23 +14,34 @@ import structlog
 from shared.contracts.envelope import partition_for
 from shared.eventsourcing.log import Appended, KeyReused, NewerData, Recorded
 from shared.eventsourcing.preparing import Prepared, answers
-from shared.eventsourcing.projection import ReadModel, apply
+from shared.eventsourcing.projection import ReadModel
 from shared.eventsourcing.publishing import Publisher
 from shared.eventsourcing.reading import Reading
+from shared.eventsourcing.writing import apply
 
 APPENDED, STALE, REPLAYED, REUSED = range(4)
 CATCH_UP_EVENTS = 500  # a read model further behind than this is left to the catch-up task
 
 _LOG = structlog.get_logger(__name__)
 
-_ARRAYS = """
-bytea bytea boolean bigint uuid integer integer uuid integer integer
-integer text uuid integer uuid text smallint text text bytea text integer
-text text integer
-"""
-_CALL = "SELECT * FROM log.append_v1({})".format(
-    ", ".join(f"${n}::{element}[]" for n, element in enumerate(_ARRAYS.split(), start=1))
+ARGUMENTS = (
+    "$1::log.new_unit[], $2::log.new_step[], $3::log.new_event[], "
+    "$4::text[], $5::text[], $6::integer[], $7::bigint, $8::timestamptz"
 )
+_CALL = f"SELECT * FROM log.append_v2({ARGUMENTS})"
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """Where an append of this process left the log: its head, and the database's clock under the lock.
+
+    `heard` is the monotonic clock of this process, in seconds, when it learnt that. It stands before the
+    commit is known: an append that was rolled back leaves a guess that proves wrong, nothing else.
+    """
+
+    head: int
+    clock: datetime
+    heard: float
 
 
 @dataclass(slots=True)
@@ -55,16 +68,18 @@ class Appending:
         self._model_versions = [version for _, version in self._models]
         self._reading = reading
         self._partitions = partitions
+        self.left: Left | None = None
 
     async def append(self, conn: Any, units: Sequence[Prepared]) -> list[Appended | Exception | Stale]:
         """Store the units that still hold, in order, and answer for each; the lock lasts until COMMIT."""
-        arguments = self._arguments(units)
+        arguments = [*self.arguments(units), None, None]
         row = await conn.fetchrow(_CALL, *arguments)
         if row["behind"] is not None:
             for topic in row["behind"]:
                 await self.fill_outbox(conn, topic)
             row = await conn.fetchrow(_CALL, *arguments)
-        recorded = _recorded(row, units)
+        self.left = Left(row["head_after"], row["clock"], time.monotonic())
+        recorded = recorded_from(row["head"], row["at"], units, row["outcomes"])
         if any(recorded):
             await self._project(conn, row, [event for events in recorded for event in events])
         before = await answers(
@@ -102,33 +117,30 @@ class Appending:
             case _:
                 return KeyReused("this Idempotency-Key was used before with another request")
 
-    def _arguments(self, units: Sequence[Prepared]) -> list[Any]:
-        indexed = [(n, unit) for n, unit in enumerate(units, start=1)]
-        steps = [(n, step) for n, unit in indexed for step in unit.steps]
-        events = [(n, unit.meta, event) for n, unit in indexed for event in unit.events]
+    def arguments(self, units: Sequence[Prepared]) -> list[Any]:
+        """Return what `log.append_v2` takes, but for what its caller foresees."""
+        new_units = []
+        steps = []
+        events = []
+        for n, unit in enumerate(units, start=1):
+            asked, first = unit.unit, unit.steps[0]
+            key = asked.idempotency
+            new_units.append(
+                (
+                    unit.key,
+                    key.request_sha256 if key else None,
+                    bool(key and key.for_ever),
+                    asked.number,
+                    first.step.stream_id,
+                    first.version + len(first.events),
+                )
+            )
+            steps += [(n, step.step.stream_id, step.version) for step in unit.steps]
+            events += [(*row, n) for row in unit.rows]
         return [
-            [unit.key for unit in units],
-            [unit.unit.idempotency.request_sha256 if unit.unit.idempotency else None for unit in units],
-            [bool(unit.unit.idempotency and unit.unit.idempotency.for_ever) for unit in units],
-            [unit.unit.number for unit in units],
-            [unit.steps[0].step.stream_id for unit in units],
-            [unit.steps[0].version + len(unit.steps[0].events) for unit in units],
-            [n for n, _ in steps],
-            [step.step.stream_id for _, step in steps],
-            [step.version for _, step in steps],
-            _predecessors([step.step.stream_id for _, step in steps]),
-            [n for n, _, _ in events],
-            [event.stream for _, _, event in events],
-            [event.stream_id for _, _, event in events],
-            [event.version for _, _, event in events],
-            [event.event_id for _, _, event in events],
-            [type(event.event).__name__ for _, _, event in events],
-            [event.schema_version for _, _, event in events],
-            [event.payload for _, _, event in events],
-            [meta for _, meta, _ in events],
-            [event.digest for _, _, event in events],
-            [event.topic for _, _, event in events],
-            [event.partition for _, _, event in events],
+            new_units,
+            _after_predecessors(steps),
+            events,
             self._topics,
             self._model_names,
             self._model_versions,
@@ -195,34 +207,37 @@ class Appending:
         )
 
 
-def _predecessors(streams: list[UUID]) -> list[int]:
-    """Return for each step the number of the latest earlier step on the same stream, 0 for none."""
+def _after_predecessors(steps: list[tuple[int, UUID, int]]) -> list[tuple[int, UUID, int, int]]:
+    """Add to each step the number of the latest earlier step on the same stream, 0 for none."""
     last: dict[UUID, int] = {}
     found = []
-    for n, stream in enumerate(streams, start=1):
-        found.append(last.get(stream, 0))
+    for n, (unit, stream, version) in enumerate(steps, start=1):
+        found.append((unit, stream, version, last.get(stream, 0)))
         last[stream] = n
     return found
 
 
-def _recorded(row: Any, units: Sequence[Prepared]) -> list[list[Recorded]]:
-    position = row["head"]
+def recorded_from(
+    head: int, at: datetime, units: Sequence[Prepared], outcomes: Sequence[int]
+) -> list[list[Recorded]]:
+    """Return each unit's events in their places behind `head`, none for a unit that was not appended."""
+    position = head
     found: list[list[Recorded]] = []
-    for unit, code in zip(units, row["outcomes"], strict=True):
+    for unit, code in zip(units, outcomes, strict=True):
         events: list[Recorded] = []
         if code == APPENDED:
-            for event in unit.events:
+            for event, row in zip(unit.events, unit.rows, strict=True):
                 position += 1
                 events.append(
                     Recorded(
                         position,
-                        event.stream,
-                        event.stream_id,
-                        event.version,
-                        event.event_id,
-                        event.event,
+                        row.stream,
+                        row.stream_id,
+                        row.version,
+                        row.event_id,
+                        event,
                         unit.unit.meta,
-                        row["at"],
+                        at,
                     )
                 )
         found.append(events)

@@ -11,7 +11,8 @@ import structlog
 
 from shared.eventsourcing.event_store import EventStore
 from shared.eventsourcing.log import NewerData
-from shared.eventsourcing.projection import ReadModel, apply
+from shared.eventsourcing.projection import ReadModel
+from shared.eventsourcing.writing import apply
 from shared.runtime.database import Database, unavailable
 from shared.runtime.metrics import Metrics
 

@@ -87,7 +87,8 @@ class SubjectKeys:
         if before is not None:
             await asyncio.wait((before,))
         self._flush, self._next = self._next, None
-        wanted, self._wanted = list(self._wanted), {}
+        # In one order, so that the inserts of two processes cannot deadlock.
+        wanted, self._wanted = sorted(self._wanted), {}
         return await self._make(wanted)
 
     async def _make(self, subjects: list[UUID]) -> Keys:

@@ -11,13 +11,14 @@ from shared.eventsourcing.appending import Appending, Stale
 from shared.eventsourcing.codec import Codec
 from shared.eventsourcing.decider import AnyDecider
 from shared.eventsourcing.encryption import SubjectKeys
+from shared.eventsourcing.foreseen import Foreseen, Foresight
 from shared.eventsourcing.log import Appended, Recorded, Unit
 from shared.eventsourcing.preparing import Prepared, Preparing
 from shared.eventsourcing.projection import ReadModel
 from shared.eventsourcing.publishing import Publisher
 from shared.eventsourcing.reading import Head, Reading, head
 
-APPEND_LOCK = (20817, 1)  # the advisory lock that log.append_v1 takes; shared holders see a settled head
+APPEND_LOCK = (20817, 1)  # the advisory lock that log.append_v2 takes; shared holders see a settled head
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +46,7 @@ class EventStore:
         self._appending = Appending(
             definition.publisher, definition.read_models, self._reading, self._partitions
         )
+        self._foresight = Foresight(self._appending, definition.read_models)
         self._listeners: list[Callable[[int], None]] = []
 
     async def declare(self, conn: Any) -> None:
@@ -117,6 +119,14 @@ class EventStore:
             if ready:
                 await self._place(conn, ready, [_prepared(outcomes[n]) for n in ready], outcomes)
         return [_final(outcome) for outcome in outcomes]
+
+    def foresee(self, units: Sequence[Prepared]) -> Foreseen | None:
+        """Return how to append units of new streams in one statement, or None if they go the long way."""
+        return self._foresight.foresee(units)
+
+    async def append_foreseen(self, conn: Any, foreseen: Foreseen) -> None:
+        """Append outside any transaction, as foreseen or not at all; raises `NotForeseen` for the latter."""
+        await self._foresight.append(conn, foreseen)
 
     async def _place(
         self,

@@ -13,6 +13,7 @@ import structlog
 
 from shared.eventsourcing.decider import Rejected
 from shared.eventsourcing.event_store import APPEND_LOCK, EventStore
+from shared.eventsourcing.foreseen import Foreseen, NotForeseen
 from shared.eventsourcing.log import Appended, OutcomeUnknown, Unit
 from shared.eventsourcing.preparing import Prepared, key_digest
 from shared.eventsourcing.transactions import Transactions
@@ -23,6 +24,7 @@ CAP_UNITS = 64
 CAP_BYTES = 1 << 20
 BATCH_SECONDS = 8.0
 _OVERLOADED = (asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError)
+_LOST = (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError)
 UNKNOWN_SECONDS = 3.0
 
 _LOG = structlog.get_logger(__name__)
@@ -188,6 +190,34 @@ class GroupCommit:
                 _settle(waiting, outcome)
 
     async def _attempt(self, batch: Sequence[_Waiting]) -> list[Appended | Exception]:
+        prepared = [waiting.prepared for waiting in batch if waiting.prepared is not None]
+        foreseen = self._store.foresee(prepared) if len(prepared) == len(batch) else None
+        outcomes: list[Appended | Exception]
+        try:
+            outcomes = [] if foreseen is None else await self._append_foreseen(foreseen)
+        except NotForeseen:
+            outcomes = []
+        if not outcomes:
+            outcomes = await self._append_step_by_step(batch)
+        failpoint("append.after_commit_before_ack")
+        appended = [outcome.position for outcome in outcomes if isinstance(outcome, Appended)]
+        if appended:
+            self._store.announce(max(appended))
+        return outcomes
+
+    async def _append_foreseen(self, foreseen: Foreseen) -> list[Appended | Exception]:
+        """Append in one statement, which is a transaction by itself: losing it is losing a COMMIT."""
+        async with asyncio.timeout(BATCH_SECONDS):
+            conn = await self._transactions.outside()
+        failpoint("append.before_commit")
+        try:
+            async with asyncio.timeout(BATCH_SECONDS):
+                await self._store.append_foreseen(conn, foreseen)
+        except _LOST as error:
+            await self._settle_lost(foreseen.outcomes, error)
+        return [*foreseen.outcomes]
+
+    async def _append_step_by_step(self, batch: Sequence[_Waiting]) -> list[Appended | Exception]:
         try:
             async with asyncio.timeout(BATCH_SECONDS):
                 outcomes = await self._append(await self._transactions.begin(), batch)
@@ -198,18 +228,18 @@ class GroupCommit:
         try:
             async with asyncio.timeout(BATCH_SECONDS):
                 await self._transactions.commit(another=bool(self._queue))
-        except (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError) as error:
-            await self._transactions.lose()
-            if not await self._committed(outcomes):
-                raise asyncpg.ConnectionDoesNotExistError("the connection was lost before COMMIT") from error
+        except _LOST as error:
+            await self._settle_lost(outcomes, error)
         except BaseException:  # refused by the server: nothing is left to go on with
             await self._transactions.abandon()
             raise
-        failpoint("append.after_commit_before_ack")
-        appended = [outcome.position for outcome in outcomes if isinstance(outcome, Appended)]
-        if appended:
-            self._store.announce(max(appended))
         return outcomes
+
+    async def _settle_lost(self, outcomes: Sequence[Appended | Exception], error: Exception) -> None:
+        """Return if what was lost on its way is in the log all the same, else raise."""
+        await self._transactions.lose()
+        if not await self._committed(outcomes):
+            raise asyncpg.ConnectionDoesNotExistError("the connection was lost before COMMIT") from error
 
     async def _append(self, conn: Any, batch: Sequence[_Waiting]) -> list[Appended | Exception]:
         ready: list[Prepared | Appended | Exception | None] = [waiting.prepared for waiting in batch]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from pydantic_core import to_json
@@ -38,17 +38,17 @@ class PreparedStep:
     events: list[Any] = field(default_factory=list)
 
 
-@dataclass(slots=True, kw_only=True)
-class PreparedEvent:
-    """An event ready to be stored, with its place in the outbox if it is public."""
+class NewEvent(NamedTuple):
+    """An event as `log.new_event` has it, but for the ordinal of its unit, which comes last there."""
 
-    event_id: UUID
-    event: Any
     stream: str
     stream_id: UUID
     version: int
+    event_id: UUID
+    type: str
     schema_version: int
     payload: str
+    meta: str
     digest: bytes
     topic: str | None
     partition: int | None
@@ -61,13 +61,13 @@ class Prepared:
     unit: Unit
     steps: list[PreparedStep]
     key: bytes | None
-    meta: str = ""
-    events: list[PreparedEvent] = field(default_factory=list)
+    events: list[Any] = field(default_factory=list)
+    rows: list[NewEvent] = field(default_factory=list)  # one per event
 
     @property
     def size(self) -> int:
         """Bytes of payload, for the group commit's cap."""
-        return sum(len(event.payload) for event in self.events)
+        return sum(len(row.payload) for row in self.rows)
 
 
 def key_digest(key: IdempotencyKey | None) -> bytes | None:
@@ -149,7 +149,7 @@ class Preparing:
         erased = None in keys.values()
         for unit in prepared:
             meta = _meta_json(unit.unit.meta)
-            unit.meta = meta.decode()
+            stored_meta = meta.decode()
             for step in unit.steps:
                 partition_key = str(step.step.stream_id).encode() if step.events else b""
                 for ordinal, event in enumerate(step.events, start=1):
@@ -158,20 +158,20 @@ class Preparing:
                         event = self._codec.without_erased(event, keys)  # noqa: PLW2901
                     stored = self._codec.encode(event, event_id, keys)
                     topic = self._topics[type(event)]
-                    unit.events.append(
-                        PreparedEvent(
-                            event_id=event_id,
-                            event=event,
-                            stream=step.step.decider.stream,
-                            stream_id=step.step.stream_id,
-                            version=step.version + ordinal,
-                            schema_version=stored.schema_version,
-                            payload=stored.payload,
-                            digest=sha256(stored.payload.encode() + b"\n" + meta).digest(),
-                            topic=topic,
-                            partition=partition_for(partition_key, self._partitions[topic])
-                            if topic
-                            else None,
+                    unit.events.append(event)
+                    unit.rows.append(
+                        NewEvent(
+                            step.step.decider.stream,
+                            step.step.stream_id,
+                            step.version + ordinal,
+                            event_id,
+                            stored.type,
+                            stored.schema_version,
+                            stored.payload,
+                            stored_meta,
+                            sha256(stored.payload.encode() + b"\n" + meta).digest(),
+                            topic,
+                            partition_for(partition_key, self._partitions[topic]) if topic else None,
                         )
                     )
 

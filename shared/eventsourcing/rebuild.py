@@ -18,7 +18,8 @@ import structlog
 from shared.eventsourcing.catch_up import apply_range, known_until
 from shared.eventsourcing.event_store import EventStore
 from shared.eventsourcing.log import NewerData
-from shared.eventsourcing.projection import Changes, Kind, ReadModel, Row, Shape, encoded, shape_of, write
+from shared.eventsourcing.projection import Changes, Kind, ReadModel, Row
+from shared.eventsourcing.writing import Shape, encoded, shape_of, write
 from shared.runtime.database import Database
 from shared.runtime.failpoints import failpoint
 

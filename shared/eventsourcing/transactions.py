@@ -28,12 +28,19 @@ class Transactions:
 
     async def begin(self) -> Any:
         """Return the connection inside a new transaction."""
-        if self._conn is None:
-            self._conn = await self._database.pool.acquire(timeout=self._seconds)
+        conn = await self._connection()
         if not self._begun:
-            await self._conn.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
+            await conn.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
             self._begun = True
-        return self._conn
+        return conn
+
+    async def outside(self) -> Any:
+        """Return the connection outside any transaction: a statement is one by itself."""
+        conn = await self._connection()
+        if self._begun:
+            await conn.execute("ROLLBACK")
+            self._begun = False
+        return conn
 
     async def commit(self, *, another: bool) -> None:
         """Commit; with `another` the next transaction has begun, else the connection is given back.
@@ -60,6 +67,11 @@ class Transactions:
         """Throw the connection away, and with it whatever it was doing."""
         self._terminate()
         await self._give_back()
+
+    async def _connection(self) -> Any:
+        if self._conn is None:
+            self._conn = await self._database.pool.acquire(timeout=self._seconds)
+        return self._conn
 
     def _terminate(self) -> None:
         with contextlib.suppress(asyncpg.InterfaceError):  # already gone: the pool has let go of it

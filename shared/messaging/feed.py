@@ -24,6 +24,11 @@ CROSS JOIN LATERAL (
 ) AS o
 ORDER BY 1, 2
 """
+# And remember it: an append that foresees its moment may not foresee one up to there.
+_TELL_UNTIL = """
+WITH now AS (SELECT clock_timestamp() AS at)
+SELECT at, setval('log.told_until', ceil(extract(epoch FROM at) * 1000000)::bigint) FROM now
+"""
 
 
 class FeedPages:
@@ -65,7 +70,7 @@ class FeedPages:
             last = await self._store.head(conn)
             ends = await conn.fetch(_ENDS)
             lives = await incarnations(conn)
-            as_of = await conn.fetchval("SELECT clock_timestamp()")
+            as_of = await conn.fetchval(_TELL_UNTIL)
         return FeedHead(
             incarnations=lives,
             position=last.position,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from services.catalog.app import LOG
 from services.catalog.domain.facts import service_id_of
 from services.catalog.subscribes import hear_demand, hear_sla
-from shared.eventsourcing.projection import apply
+from shared.eventsourcing.writing import apply
 from tests.catalog.messages import APPROVED, IN_FORCE, TERMINATED, breached, heard, withdrawn
 from tests.support.running import RunningService
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from services.demand.app import LOG
 from shared.contracts import demand as contracts
-from shared.eventsourcing.projection import apply
+from shared.eventsourcing.writing import apply
 from tests.support.running import RunningService
 
 RFC = "0197c000-0000-7000-8000-000000000002"

@@ -19,7 +19,7 @@ from services.demand.subscribes import SUBSCRIPTIONS, hear_intake, hear_sla
 from shared.contracts import intake
 from shared.contracts.registry import TOPICS
 from shared.eventsourcing.log import Unit
-from shared.eventsourcing.projection import apply
+from shared.eventsourcing.writing import apply
 from tests.demand.messages import MAY, breached, heard, rfc, submitted, triaged, withdrawn
 from tests.support.running import RunningService
 

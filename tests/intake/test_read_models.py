@@ -11,7 +11,7 @@ from services.intake.domain.request.commands import NoteBreach
 from services.intake.domain.request.decider import REQUEST
 from shared.eventsourcing.housekeeping import SubjectErased, note
 from shared.eventsourcing.log import Meta, Step, Unit
-from shared.eventsourcing.projection import apply
+from shared.eventsourcing.writing import apply
 from tests.intake.builders import MONDAY
 from tests.intake.test_imports_api import sample, take
 from tests.intake.test_requests_api import MONITOR, TRIAGE

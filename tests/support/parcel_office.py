@@ -199,6 +199,7 @@ async def open_office(databases: ServiceDatabases) -> None:
         await conn.execute(_ddl(CreateTable(model.table)))
         for index in sorted(model.table.indexes, key=lambda index: str(index.name)):
             await conn.execute(_ddl(CreateIndex(index)))
+    await conn.execute("SELECT read.declare_rows()")
     await conn.close()
 
 

@@ -191,6 +191,7 @@ async def migrate(databases: ServiceDatabases) -> None:
             f"CREATE TABLE read.parcel_list_v{version} (parcel_id uuid PRIMARY KEY, label text NOT NULL, "
             "grams integer NOT NULL, delivered boolean NOT NULL)"
         )
+    await conn.execute(kernel_sql(2, app_role="parcels_app"))
     await conn.close()
     conn = await asyncpg.connect(databases.keys_owner_url)
     await conn.execute(keys_sql(1, app_role="parcels_app"))

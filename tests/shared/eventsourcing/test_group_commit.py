@@ -23,6 +23,7 @@ from tests.support.parcels import (
     opened,
     unit,
 )
+from tests.support.unreliable import LosesStatement
 
 REFUSE_AT_COMMIT = """
 CREATE FUNCTION read.refuse() RETURNS trigger LANGUAGE plpgsql AS
@@ -144,7 +145,7 @@ async def test_a_commit_that_the_server_refuses_stores_nothing_and_spoils_no_lat
 
 
 async def test_a_commit_whose_answer_was_lost_is_found_in_the_log(parcels):
-    commit = GroupCommit(LosesCommit(parcels.database, after=True), parcels.store)
+    commit = GroupCommit(LosesStatement(parcels.database, "COMMIT", after=True), parcels.store)
     commit.start()
     outcome = await commit.submit(a_parcel())
     await commit.stop()
@@ -153,7 +154,7 @@ async def test_a_commit_whose_answer_was_lost_is_found_in_the_log(parcels):
 
 
 async def test_a_commit_that_never_reached_the_server_is_reported_as_away_and_stores_nothing(parcels):
-    commit = GroupCommit(LosesCommit(parcels.database, after=False), parcels.store)
+    commit = GroupCommit(LosesStatement(parcels.database, "COMMIT", after=False), parcels.store)
     commit.start()
     with pytest.raises(asyncpg.PostgresConnectionError) as lost:
         await commit.submit(a_parcel())
@@ -164,7 +165,7 @@ async def test_a_commit_that_never_reached_the_server_is_reported_as_away_and_st
 
 async def test_an_outcome_that_nobody_can_tell_in_time_is_called_unknown(parcels):
     holder = await parcels.database.pool.acquire()
-    losing = LosesCommit(parcels.database, after=True, then=holder)
+    losing = LosesStatement(parcels.database, "COMMIT", after=True, then=holder)
     commit = GroupCommit(losing, parcels.store)
     commit.start()
     with pytest.raises(OutcomeUnknown):
@@ -183,35 +184,3 @@ async def test_what_is_waiting_is_appended_before_a_stop(parcels):
     assert (await parcels.store.head(parcels.database.pool)).position == 100
     with pytest.raises(asyncpg.CannotConnectNowError):
         await commit.submit(a_parcel())
-
-
-class LosesCommit:
-    """A database whose connection breaks while COMMIT is on its way: before or after the server saw it."""
-
-    def __init__(self, database, *, after: bool, then=None) -> None:
-        self._database, self._after, self._then = database, after, then
-        self.pool = self
-
-    async def acquire(self, **_):
-        self._conn = await self._database.pool.acquire()
-        return self
-
-    async def release(self, _):
-        await self._database.pool.release(self._conn)
-
-    def transaction(self):
-        return self._database.transaction()
-
-    def __getattr__(self, name):
-        return getattr(self._conn, name)
-
-    async def execute(self, statement, *arguments):
-        if statement != "COMMIT":
-            return await self._conn.execute(statement, *arguments)
-        if self._after:
-            await self._conn.execute("COMMIT")
-        self._conn.terminate()
-        if self._then is not None:  # somebody else holds the append lock and does not let go
-            await self._then.execute("BEGIN")
-            await self._then.execute("SELECT pg_advisory_xact_lock(20817, 1)")
-        raise asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation")

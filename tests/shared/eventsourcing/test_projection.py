@@ -18,7 +18,9 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.schema import CreateTable
 
-from shared.eventsourcing.projection import Changes, Kind, MissingRow, ReadModel, Sweep, shape_of, write
+from shared.eventsourcing.projection import Changes, Kind, MissingRow, ReadModel, Sweep
+from shared.eventsourcing.schema import kernel_sql
+from shared.eventsourcing.writing import shape_of, write
 
 METADATA = sa.MetaData(schema="read")
 SHELF = sa.Table(
@@ -64,9 +66,10 @@ def model_of(table: sa.Table) -> ReadModel:
 async def conn(fresh_databases):
     databases = await fresh_databases("parcels")
     conn = await asyncpg.connect(databases.owner_url)
-    await conn.execute("CREATE SCHEMA read")
+    await conn.execute(kernel_sql(1, app_role="parcels_app"))
     for table in METADATA.sorted_tables:
         await conn.execute(str(CreateTable(table).compile(dialect=postgresql.dialect())))
+    await conn.execute(kernel_sql(2, app_role="parcels_app"))
     yield conn
     await conn.close()
 

@@ -86,6 +86,7 @@ async def migrate(databases: ServiceDatabases) -> None:
     conn = await asyncpg.connect(databases.owner_url)
     await conn.execute(kernel_sql(1, app_role="depot_app"))
     await conn.execute(work_sql(1, app_role="depot_app"))
+    await conn.execute(kernel_sql(2, app_role="depot_app"))
     await conn.close()
     conn = await asyncpg.connect(databases.keys_owner_url)
     await conn.execute(keys_sql(1, app_role="depot_app"))
