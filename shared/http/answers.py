@@ -44,12 +44,16 @@ def answer(
     if location:
         at = ("" if about is None else about.root) + location.replace("{id}", identity)
         headers.append((b"location", at.encode()))
-    return _Ready(body, status, headers)
+    return Ready(body, status, headers)
 
 
-class _Ready(Response):
+class Ready(Response):
     """An answer whose headers need no more work: building them costs more than the body does."""
 
     def __init__(self, body: bytes, status: int, headers: list[tuple[bytes, bytes]]) -> None:
         self.body, self.status_code, self.raw_headers = body, status, headers
         self.background = None
+
+    def head(self) -> bytes:
+        """Return the header lines, each with its CRLF."""
+        return b"".join([b"%b: %b\r\n" % pair for pair in self.raw_headers])

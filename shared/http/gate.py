@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import time
 import traceback
@@ -13,12 +12,16 @@ from os import urandom
 import structlog
 from starlette._utils import get_route_path
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.eventsourcing.log import Appended
+from shared.http.answers import Ready
 from shared.http.auth import Authenticator
 from shared.http.consistency import Consistency
+from shared.http.corked import WRITE_ANSWER
+from shared.http.deadlines import Deadlines
 from shared.http.exchange import CURRENT, SCOPE_KEY, Exchange
 from shared.http.limits import Disconnected, check_address, check_json, read_limited, replayed
 from shared.http.measures import Measures
@@ -39,6 +42,7 @@ SECURITY_HEADERS: tuple[tuple[bytes, bytes], ...] = (
     (b"referrer-policy", b"no-referrer"),
     (b"x-content-type-options", b"nosniff"),
 )
+_SECURITY = b"".join([b"%b: %b\r\n" % pair for pair in SECURITY_HEADERS])
 _SECURED = frozenset(name for name, _ in SECURITY_HEADERS)
 
 
@@ -91,6 +95,7 @@ class Gate:
     def __init__(self, app: ASGIApp, rules: Rules) -> None:
         self._app = app
         self._rules = rules
+        self._deadlines = Deadlines()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -105,14 +110,14 @@ class Gate:
         structlog.contextvars.bind_contextvars(correlation_id=about.correlation_id)
         reply = _Reply(send, about.correlation_id, rules.traffic)
         rules.traffic.in_flight += 1
-        deadline = asyncio.timeout(_FEED_SECONDS if about.path == _FEED else rules.seconds)
+        deadline = self._deadlines.begin(_FEED_SECONDS if about.path == _FEED else rules.seconds)
         try:
-            async with deadline:
+            with deadline:
                 await self._serve(scope, about, receive, reply)
         except Disconnected:
             reply.status = 499
         except Exception as error:  # noqa: BLE001  every error has an answer
-            await self._refuse(Problem("timeout") if deadline.expired() else error, scope, receive, reply)
+            await self._refuse(Problem("timeout") if deadline.expired else error, scope, receive, reply)
         finally:
             rules.traffic.in_flight -= 1
             rules.measures.request(scope, reply.status, time.perf_counter() - started)
@@ -134,7 +139,8 @@ class Gate:
             if hot is not None:
                 scope["route"] = hot
                 response = await hot.endpoint(Request(scope, receive))
-                await response(scope, receive, reply)
+                if not reply.at_once(scope, response):
+                    await response(scope, receive, reply)
                 return
             receive = replayed(about.body, receive)
         elif b"consistency-token" in headers and rules.consistency is not None:
@@ -173,6 +179,17 @@ class _Reply:
         self._correlation_id = correlation_id
         self._traffic = traffic
         self.status = 0
+
+    def at_once(self, scope: Scope, response: Response) -> bool:
+        """Send an answer that is ready with one write, where the server offers it."""
+        write_answer = scope.get(WRITE_ANSWER)
+        if write_answer is None or not isinstance(response, Ready) or self._traffic.draining:
+            return False
+        head = b"%bx-correlation-id: %b\r\n%b" % (response.head(), self._correlation_id.encode(), _SECURITY)
+        if not write_answer(response.status_code, head, response.body):
+            return False
+        self.status = response.status_code
+        return True
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
