@@ -17,7 +17,6 @@ from shared.eventsourcing.rebuild import rebuild, table_hash
 from shared.runtime.provisioning import ServiceDatabases
 
 EVENTS = 30_000
-_CHUNK = 5_000
 _TABLE = REQUEST_LIST.table.fullname
 
 
@@ -61,7 +60,7 @@ async def _replay(stored: Stored) -> float:
     began = time.perf_counter()
     read = 0
     async with stored.database.connection() as conn:
-        async for _, events in stored.store.replay(conn, 0, EVENTS, page=_CHUNK):
+        async for _, events in stored.store.replay(conn, 0, EVENTS):
             read += len(events)
     if read != EVENTS:
         raise WrongAnswer(f"{read} of {EVENTS} events were read")

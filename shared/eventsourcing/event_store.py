@@ -16,7 +16,7 @@ from shared.eventsourcing.log import Appended, Recorded, Unit
 from shared.eventsourcing.preparing import Prepared, Preparing
 from shared.eventsourcing.projection import ReadModel
 from shared.eventsourcing.publishing import Publisher
-from shared.eventsourcing.reading import Head, Reading, head
+from shared.eventsourcing.reading import AT_ONCE, Head, Reading, head
 
 APPEND_LOCK = (20817, 1)  # the advisory lock that log.append_v2 takes; shared holders see a settled head
 
@@ -160,7 +160,7 @@ class EventStore:
         return await self._reading.read(conn, after, limit, types, sealed=sealed)
 
     def replay(
-        self, conn: Any, after: int, until: int, types: Collection[type] | None = None, *, page: int
+        self, conn: Any, after: int, until: int, types: Collection[type] | None = None, *, page: int = AT_ONCE
     ) -> AsyncGenerator[tuple[int, list[Recorded]], None]:
         """Yield the events at `after` < p <= `until` in pages, read ahead; see `Reading.replay`."""
         return self._reading.replay(conn, after, until, types, page=page)

@@ -115,9 +115,9 @@ class ReadModel:
             raise ValueError(f"read model {self.name} wants table read.{expected}, not {self.table.fullname}")
         object.__setattr__(self, "_followed", frozenset(self.follows))
 
-    def changes(self, events: Iterable[Recorded]) -> Changes:
-        """Fold the events that this model follows."""
-        changes = Changes()
+    def changes(self, events: Iterable[Recorded], before: Changes | None = None) -> Changes:
+        """Fold the events that this model follows, onto what came `before` them and is not written yet."""
+        changes = Changes() if before is None else before
         followed = [recorded for recorded in events if type(recorded.event) in self._followed]
         if followed:
             self.fold(followed, changes)

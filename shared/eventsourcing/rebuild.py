@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from operator import itemgetter
 from typing import Any
 
 import asyncpg
@@ -18,12 +17,13 @@ import structlog
 from shared.eventsourcing.catch_up import apply_range, known_until
 from shared.eventsourcing.event_store import EventStore
 from shared.eventsourcing.log import NewerData
-from shared.eventsourcing.projection import Changes, Kind, ReadModel, Row
-from shared.eventsourcing.writing import Shape, encoded, shape_of, write
+from shared.eventsourcing.projection import Changes, Kind, ReadModel
+from shared.eventsourcing.reading import AT_ONCE
+from shared.eventsourcing.writing import shape_of, write
 from shared.runtime.database import Database
 from shared.runtime.failpoints import failpoint
 
-CHUNK_EVENTS = 5000
+CHUNK_EVENTS = 5000  # written at once; read and folded in smaller pages
 NEAR_EVENTS = 500  # what the switch may still apply while it holds the row lock
 _SWITCH_PAUSE_SECONDS = 0.25
 
@@ -131,15 +131,18 @@ class _Building:
     async def fill(self, after: int, until: int, chunk: int) -> AsyncGenerator[int, None]:
         """Apply the log up to `until` and yield the place: one chunk is written while the next is folded."""
         async with self._database.connection() as reader, self._database.connection() as writer:
-            pages = self._store.replay(reader, after, until, self._model.follows, page=chunk)
-            written = _done()
+            page = min(chunk, AT_ONCE)
+            pages = self._store.replay(reader, after, until, self._model.follows, page=page)
+            changes, written = Changes(), _done()
             async with aclosing(pages):
                 try:
                     async for place, events in pages:
-                        changes = self._model.changes(events)
+                        self._model.changes(events, changes)
+                        if place < min(after + chunk, until):
+                            continue
                         await written
                         written = asyncio.create_task(self._add(writer, changes, after, place))
-                        after = place
+                        after, changes = place, Changes()
                         yield place
                     await written
                 finally:
@@ -213,8 +216,8 @@ class _Building:
                 await conn.copy_records_to_table(
                     self._model.table.name,
                     schema_name=self._model.table.schema,
-                    columns=(*shape.keys, *shape.values),
-                    records=_whole_rows(shape, puts),
+                    columns=shape.row,
+                    records=shape.rows_of(puts, Kind.PUT),
                 )
         except asyncpg.UniqueViolationError:
             self._copies = False
@@ -242,21 +245,6 @@ class _Building:
             rf'\1 "{building}" ON {self._new} ',
             row["definition"],
         )
-
-
-def _whole_rows(shape: Shape, rows: Iterable[tuple[Any, Row]]) -> Iterator[tuple[Any, ...]]:
-    """Yield each row as a tuple of its keys and all its values, absent ones filled with the default."""
-    values = itemgetter(*shape.values)
-    blank: Row = dict.fromkeys(shape.values) | dict(shape.defaults)
-    json_columns = [name for name in shape.values if shape.types[name] == "jsonb"]
-    alone = len(shape.keys) == 1
-    for key, columns in rows:
-        whole = blank | columns
-        if len(whole) != len(blank):
-            raise KeyError(f"row {key}: no column {sorted(whole.keys() - shape.all_values)}")
-        for name in json_columns:
-            whole[name] = encoded("jsonb", whole[name])
-        yield ((key,) if alone else tuple(key)) + values(whole)
 
 
 def _done() -> asyncio.Future[None]:

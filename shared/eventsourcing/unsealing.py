@@ -14,20 +14,18 @@ from shared.eventsourcing.encryption import NONCE_BYTES, Keys
 
 BOXES = "$sealed"
 
-Boxes = Mapping[str, bytes | None]
-# A payload's open members without their closing brace, with its boxes by subject; or all of it and no boxes.
-Parted = tuple[str, Boxes]
-
-NO_BOXES: Boxes = {}
 _BEGIN = f',"{BOXES}":'
-_READ_BOXES = SchemaValidator(
-    core_schema.dict_schema(
-        core_schema.str_schema(), core_schema.nullable_schema(core_schema.bytes_schema())
-    ),
-    core_schema.CoreConfig(val_json_bytes="base64"),
-).validate_json
+_LONE = f'{_BEGIN}{{"'  # what parts the open members from the only box; its subject's id is next
+_BOX = core_schema.nullable_schema(core_schema.bytes_schema())
+_BASE64 = core_schema.CoreConfig(val_json_bytes="base64")
+_READ_BOX = SchemaValidator(_BOX, _BASE64).validate_json
+_READ_BOXES = SchemaValidator(core_schema.dict_schema(core_schema.str_schema(), _BOX), _BASE64).validate_json
 
 subject_id = lru_cache(maxsize=16_384)(UUID)  # parsing an id costs more than finding it again
+
+
+class UnknownSubject(Exception):
+    """A box is a person's whose key nobody has looked up."""
 
 
 class Ciphers(dict[str, AESGCM | None]):
@@ -42,36 +40,49 @@ class Ciphers(dict[str, AESGCM | None]):
             key = keys.get(subject_id(subject))
             self[subject] = None if key is None else AESGCM(key)
 
+    def __missing__(self, subject: str) -> AESGCM | None:
+        raise UnknownSubject(subject)
 
-def parted(payload: str, *, sealed: bool) -> Parted:
-    """Part a payload into its open members and the boxes behind them, left in base64 if they stay `sealed`.
 
-    `encode` writes the boxes last, and inside a JSON string the quotes of their mark would be escaped.
+def subjects_of(payload: str) -> Iterable[str]:
+    """Return the people whose boxes a stored payload has; no box is decoded for it."""
+    begin = payload.rfind('"', 0, -3)
+    if payload[begin - 51 : begin - 38] == _LONE:
+        return (payload[begin - 38 : begin - 2],)
+    return _parted(payload)[1]
+
+
+def unsealed(payload: str, event_id: UUID, ciphers: Ciphers | None, unread: str) -> str:
+    """Return a stored payload's JSON with what its boxes hold in the open, without parsing the rest of it.
+
+    Of members given twice the last one counts: where a box does not open, `unread` stands first for all that
+    it may have held. Without `ciphers` none is opened. `encode` writes the boxes last, nearly always a single
+    one; base64 holds no quotes, and inside a JSON string those of the boxes' name would be escaped.
     """
-    read = from_json if sealed else _READ_BOXES
+    begin = payload.rfind('"', 0, -3)
+    if payload[begin - 51 : begin - 38] == _LONE and payload.endswith('"}}'):
+        subject, members = payload[begin - 38 : begin - 2], payload[: begin - 51]
+        plain = None
+        if ciphers is not None:
+            plain = opened(_READ_BOX(payload[begin:-2]), ciphers[subject], event_id, subject)
+        return f"{{{unread},{members[1:]}}}" if plain is None else f"{members},{plain[1:].decode()}"
+    members, boxes = _parted(payload)
+    for subject, box in boxes.items():
+        plain = None if ciphers is None else opened(box, ciphers[subject], event_id, subject)
+        members = f"{{{unread},{members[1:]}" if plain is None else f"{members},{plain[1:-1].decode()}"
+    return members + "}"
+
+
+def _parted(payload: str) -> tuple[str, Mapping[str, bytes | None]]:
+    """Return the open members without their closing brace, and the boxes by subject."""
     at = payload.rfind(_BEGIN)
     if at >= 0:
-        members, boxes = payload[:at], read(payload[at + len(_BEGIN) : -1])
-    elif f'"{BOXES}"' in payload:
-        fields = from_json(payload)  # written by another hand, with blanks
-        boxes = read(to_json(fields.pop(BOXES)))
-        members = to_json(fields).decode()[:-1]
-    else:
-        return payload, NO_BOXES
-    return (members, boxes) if boxes else (members + "}", NO_BOXES)
-
-
-def unsealed(payload: Parted, event_id: UUID, ciphers: Ciphers, erased: str) -> str:
-    """Return the payload's JSON with what its boxes hold in the open, without parsing the rest of it.
-
-    Of members given twice the last one counts: where a box does not open, `erased` stands first for all that
-    it may have held.
-    """
-    members, boxes = payload
-    for subject, box in boxes.items():
-        plain = opened(box, ciphers[subject], event_id, subject)
-        members = f"{{{erased},{members[1:]}" if plain is None else f"{members},{plain[1:-1].decode()}"
-    return members + "}"
+        return payload[:at], _READ_BOXES(payload[at + len(_BEGIN) : -1])
+    if f'"{BOXES}"' not in payload:
+        return payload[:-1], {}
+    fields = from_json(payload)  # written by another hand, with blanks
+    boxes = _READ_BOXES(to_json(fields.pop(BOXES)))
+    return to_json(fields).decode()[:-1], boxes
 
 
 def opened(box: bytes | None, cipher: AESGCM | None, event_id: UUID, subject: str) -> bytes | None:

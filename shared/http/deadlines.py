@@ -30,7 +30,12 @@ class Deadline:
     ) -> None:
         self._deadlines.forget(self)
         # Somebody else may have cancelled the task as well: then it is cancelled, not late.
-        if self.expired and self._task is not None and self._task.uncancel() == 0 and kind is asyncio.CancelledError:
+        if (
+            self.expired
+            and self._task is not None
+            and self._task.uncancel() == 0
+            and kind is asyncio.CancelledError
+        ):
             raise TimeoutError from error
 
     def expire(self) -> None:

@@ -87,6 +87,32 @@ def test_a_field_that_was_not_given_is_not_called_erased() -> None:
     assert CODEC.decode("NoteTaken", 3, stored.payload, event_id, {}).reply is None
 
 
+@pytest.mark.parametrize(
+    ("keys", "text", "reply"),
+    [
+        (KEYS, "hello", "hi"),
+        ({ANNA: KEYS[ANNA]}, "hello", ERASED),
+        ({}, ERASED, ERASED),
+        (None, SEALED, SEALED),
+    ],
+)
+def test_an_older_version_is_opened_before_its_upcasters_see_it(keys, text, reply) -> None:
+    event_id = uuid7()
+    fields = json.loads(CODEC.encode(NOTE, event_id, KEYS).payload)
+    del fields["colour"]
+    read = CODEC.decode("NoteTaken", 2, json.dumps(fields), event_id, keys)
+    assert (read.text, read.reply, read.colour) == (text, reply, "yellow")
+
+
+def test_an_event_that_was_read_can_be_stored_again() -> None:
+    event_id = uuid7()
+    stored = CODEC.encode(NOTE, event_id, {})
+    read = CODEC.decode(stored.type, stored.schema_version, stored.payload, event_id, {})
+    assert read.occurred_at.tzinfo is UTC
+    assert {read.author_id: "Anna"}[ANNA] == "Anna"
+    assert CODEC.encode(read, event_id, {}) == stored
+
+
 def test_text_that_looks_like_a_box_is_text() -> None:
     event_id = uuid7()
     sly = NoteTaken(

@@ -312,3 +312,15 @@ async def test_a_topic_that_older_code_left_behind_is_filled_in_without_a_gap(da
                 assert prev == last.get(partition, 0)
                 last[partition] = position
             assert len(found) == 32
+
+
+async def test_a_replay_opens_what_people_sent_whom_it_meets_only_on_a_later_page(parcels):
+    people = [uuid7() for _ in range(4)]
+    units = [a_parcel("a book", sender_id=person) for person in (people[0], people[0], *people)]
+    await append(parcels, *units)
+    async with parcels.database.connection() as conn:
+        pages = [page async for page in parcels.store.replay(conn, 0, 6, page=4)]
+        read = await parcels.store.read(conn, 0, 6)
+    assert [(place, len(events)) for place, events in pages] == [(4, 4), (6, 2)]
+    assert [*pages[0][1], *pages[1][1]] == read
+    assert {recorded.event.label for recorded in read} == {"a book"}
