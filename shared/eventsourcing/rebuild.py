@@ -8,7 +8,6 @@ import re
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from typing import Any
 
 import asyncpg
 import sqlalchemy as sa
