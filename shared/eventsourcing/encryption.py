@@ -16,6 +16,7 @@ from shared.runtime.database import Database
 
 NONCE_BYTES = 12
 KEY_BYTES = 32
+INSERTS = 3  # at once: who comes while one is under way need not wait for its commit and then for another
 
 Keys = Mapping[UUID, bytes | None]
 
@@ -39,9 +40,9 @@ class SubjectKeys:
         self._ttl = ttl_seconds
         self._capacity = capacity
         self._cache: OrderedDict[UUID, tuple[float, bytes | None]] = OrderedDict()
-        self._wanted: dict[UUID, None] = {}  # what the next flush makes
-        self._flush: asyncio.Task[Keys] | None = None  # under way
-        self._next: asyncio.Task[Keys] | None = None  # waits for it
+        self._wanted: dict[UUID, None] = {}  # what the next insert makes
+        self._next: asyncio.Task[Keys] | None = None
+        self._inserts = asyncio.Semaphore(INSERTS)
 
     async def load(self, subjects: Collection[UUID]) -> Keys:
         """Return the keys that exist; a subject never seen is absent, an erased one is None."""
@@ -60,7 +61,7 @@ class SubjectKeys:
             return known
         self._wanted.update(dict.fromkeys(missing))
         if self._next is None:
-            self._next = asyncio.create_task(self._make_wanted(self._flush), name="subject keys")
+            self._next = asyncio.create_task(self._make_wanted(), name="subject keys")
         # All who wait go on in the same turn of the loop, so that their units share an append as well.
         made = await asyncio.shield(self._next)
         known.update((subject, made[subject]) for subject in missing)
@@ -83,13 +84,12 @@ class SubjectKeys:
         )
         return [row["subject"] for row in rows]
 
-    async def _make_wanted(self, before: asyncio.Task[Keys] | None) -> Keys:
-        if before is not None:
-            await asyncio.wait((before,))
-        self._flush, self._next = self._next, None
-        # In one order, so that the inserts of two processes cannot deadlock.
-        wanted, self._wanted = sorted(self._wanted), {}
-        return await self._make(wanted)
+    async def _make_wanted(self) -> Keys:
+        async with self._inserts:
+            self._next = None
+            # In one order, so that inserts at once, of this process or of two, cannot deadlock.
+            wanted, self._wanted = sorted(self._wanted), {}
+            return await self._make(wanted)
 
     async def _make(self, subjects: list[UUID]) -> Keys:
         fresh = [os.urandom(KEY_BYTES) for _ in subjects]

@@ -11,33 +11,24 @@ from typing import Any
 import asyncpg
 import structlog
 
-from shared.eventsourcing.decider import Rejected
 from shared.eventsourcing.event_store import APPEND_LOCK, EventStore
 from shared.eventsourcing.foreseen import Foreseen, NotForeseen
 from shared.eventsourcing.log import Appended, OutcomeUnknown, Unit
 from shared.eventsourcing.preparing import Prepared, key_digest
 from shared.eventsourcing.transactions import Transactions
+from shared.eventsourcing.unstorable import problem_of
 from shared.runtime.database import Database, unavailable
 from shared.runtime.failpoints import failpoint
 
 CAP_UNITS = 64
 CAP_BYTES = 1 << 20
+PREPARATIONS = 3  # at once: each waits for new subjects' keys
 BATCH_SECONDS = 8.0
 _OVERLOADED = (asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError)
 _LOST = (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError)
 UNKNOWN_SECONDS = 3.0
 
 _LOG = structlog.get_logger(__name__)
-
-
-class Unstorable(Rejected):
-    """The database refuses these values: HTTP 422. The neighbours in the batch are not affected."""
-
-    status = 422
-
-
-class ProjectionFailed(Exception):
-    """A read model cannot take this unit's events: a defect of ours, HTTP 500; its neighbours go on."""
 
 
 @dataclass(slots=True)
@@ -108,13 +99,17 @@ class GroupCommit:
         return waiting.answer
 
     async def _prepare_all(self) -> None:
+        under_way: set[asyncio.Task[None]] = set()
         while True:
             await self._new_arrived.wait()
             self._new_arrived.clear()
             batch, self._new = [waiting for waiting in self._new if not waiting.answer.done()], []
             if batch:
-                await self._prepare(batch)
+                under_way.add(asyncio.create_task(self._prepare(batch), name="preparation"))
+                if len(under_way) == PREPARATIONS:
+                    _, under_way = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
             if self._stopping and not self._new:
+                await asyncio.gather(*under_way)
                 return
 
     async def _prepare(self, batch: Sequence[_Waiting]) -> None:
@@ -184,7 +179,7 @@ class GroupCommit:
                     waiting.prepared = None  # a fresh decision; event ids are never used twice
                     await self._commit_batch([waiting])
                 return
-            _fail(batch, _own_problem(error))
+            _fail(batch, problem_of(error))
         else:
             for waiting, outcome in zip(batch, outcomes, strict=True):
                 _settle(waiting, outcome)
@@ -271,16 +266,6 @@ class GroupCommit:
             raise _CommitLost(
                 "the connection was lost in COMMIT; whether it took effect is not known"
             ) from error
-
-
-def _own_problem(error: Exception) -> Exception:
-    state = getattr(error, "sqlstate", "") or ""
-    if state[:2] in ("21", "22", "23", "54"):
-        return Unstorable(
-            f"the database refuses a value: {error}", remedy="correct the value and send it again"
-        )
-    _LOG.error("a unit could not be appended", error=type(error).__name__, exc_info=error)
-    return ProjectionFailed(f"{type(error).__name__} while the unit was appended")
 
 
 def _settle(waiting: _Waiting, outcome: Appended | Exception) -> None:

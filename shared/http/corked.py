@@ -1,4 +1,4 @@
-"""uvicorn's protocol with an answer's head and body in one write, and a short way for both."""
+"""uvicorn's protocol with head and body in one write, and a short way to write both."""
 
 from __future__ import annotations
 

@@ -7,9 +7,10 @@ import asyncio
 import asyncpg
 import pytest
 
-from shared.eventsourcing.group_commit import GroupCommit, ProjectionFailed, Unstorable
+from shared.eventsourcing.group_commit import GroupCommit
 from shared.eventsourcing.log import OutcomeUnknown
 from shared.eventsourcing.projection import ReadModel
+from shared.eventsourcing.unstorable import ProjectionFailed, Unstorable
 from shared.runtime.database import unavailable
 from shared.runtime.ids import uuid7
 from tests.support.parcels import (
