@@ -93,20 +93,18 @@ class SubjectKeys:
 
     async def _make(self, subjects: list[UUID]) -> Keys:
         fresh = [os.urandom(KEY_BYTES) for _ in subjects]
-        rows = await self._database.pool.fetch(
+        status = await self._database.pool.execute(
             "INSERT INTO subject_key (subject, key) SELECT * FROM unnest($1::uuid[], $2::bytea[]) "
-            "ON CONFLICT (subject) DO NOTHING RETURNING subject, key",
+            "ON CONFLICT (subject) DO NOTHING",
             subjects,
             fresh,
         )
-        made = {row["subject"]: row["key"] for row in rows}
-        older = [subject for subject in subjects if subject not in made]
-        if older:
-            rows = await self._database.pool.fetch(
-                "SELECT subject, key FROM subject_key WHERE subject = ANY($1::uuid[])", older
-            )
-            made.update({row["subject"]: row["key"] for row in rows})
-        return self._remember(made)
+        if status == f"INSERT 0 {len(subjects)}":
+            return self._remember(dict(zip(subjects, fresh, strict=True)))
+        rows = await self._database.pool.fetch(  # another process was first, for some of them at least
+            "SELECT subject, key FROM subject_key WHERE subject = ANY($1::uuid[])", subjects
+        )
+        return self._remember({row["subject"]: row["key"] for row in rows})
 
     def _cached(self, subjects: Collection[UUID]) -> tuple[dict[UUID, bytes | None], list[UUID]]:
         oldest = time.monotonic() - self._ttl
