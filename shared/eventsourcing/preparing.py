@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -18,6 +19,7 @@ from shared.eventsourcing.log import Appended, IdempotencyKey, KeyReused, Meta, 
 from shared.eventsourcing.publishing import Publisher
 from shared.runtime.ids import uuid7
 
+_AT_ONCE = 100  # units, a millisecond or two
 Known = tuple[int, Any]  # a stream's version and the state its decider folded
 
 
@@ -147,7 +149,9 @@ class Preparing:
         }
         keys = await self._keys.ensure(subjects) if subjects else {}
         erased = None in keys.values()
-        for unit in prepared:
+        for number, unit in enumerate(prepared, start=1):
+            if number % _AT_ONCE == 0:
+                await asyncio.sleep(0)  # what else this process does has its turn
             meta = _meta_json(unit.unit.meta)
             stored_meta = meta.decode()
             for step in unit.steps:

@@ -80,6 +80,12 @@ async def unless(stopping: asyncio.Event, work: Coroutine[Any, Any, T], *, grace
             await asyncio.wait({answer}, timeout=grace)
         return answer.result() if answer.done() and not answer.cancelled() else None
     finally:
-        for task in (answer, stop):
-            task.cancel()
-        await asyncio.gather(answer, stop, return_exceptions=True)
+        await cancelled(answer, stop)
+
+
+async def cancelled(*tasks: asyncio.Future[Any] | None) -> None:
+    """End these tasks, whatever comes of it; those that are done stay as they are."""
+    started = [task for task in tasks if task is not None]
+    for task in started:
+        task.cancel()
+    await asyncio.gather(*started, return_exceptions=True)

@@ -15,7 +15,7 @@ from shared.eventsourcing.log import StoreFork
 from shared.messaging import parked
 from shared.messaging.consumer import Consumer
 from shared.messaging.failures import Backoff, unless
-from shared.messaging.hearing import Language, Ready
+from shared.messaging.hearing import AT_ONCE, Language, Ready
 from shared.messaging.kafka import GroupReader, KafkaAccess, Record
 from shared.messaging.message import Message, Partition, demultiplex
 from shared.messaging.outbox import Place
@@ -126,7 +126,9 @@ class KafkaListener:
         )
         messages: dict[str, list[Message]] = {}
         foreign: list[Foreign] = []
-        for record in records:
+        for number, record in enumerate(records, start=1):
+            if number % AT_ONCE == 0:
+                await asyncio.sleep(0)  # the batch before goes on meanwhile
             source = self._sources[record.topic]
             try:
                 message = _read(record, source, self._consumer.language)

@@ -8,6 +8,7 @@ from typing import Any, Final
 from shared.contracts.envelope import headers_of
 from shared.eventsourcing.event_store import EventStore
 from shared.eventsourcing.log import NewerData, Recorded
+from shared.eventsourcing.reading import garbage_collection_paused
 from shared.messaging.message import Message, partition_of
 from shared.messaging.pages import Incarnation
 
@@ -51,21 +52,27 @@ class Outbox:
 
     async def in_order(self, conn: Any, after: int, up_to: int, limit: int) -> list[Message]:
         """Return messages with `after < position <= up_to`, of all topics, in position order."""
-        return await self._messages(await conn.fetch(_IN_ORDER, after, up_to, limit))
+        return await self.messages(await conn.fetch(_IN_ORDER, after, up_to, limit))
 
     async def of_partitions(self, conn: Any, cursors: Mapping[Place, int], limit: int) -> list[Message]:
         """Return the next messages behind a cursor per partition, in position order.
 
         Unlike one position for all, cursors miss nothing that an append fills in later, behind the head.
         """
-        topics, numbers = [place[0] for place in cursors], [place[1] for place in cursors]
-        rows = await conn.fetch(_OF_PARTITIONS, topics, numbers, list(cursors.values()), limit)
-        return await self._messages(rows)
+        return await self.messages(await self.rows(conn, cursors, limit))
 
-    async def _messages(self, rows: Sequence[Any]) -> list[Message]:
+    async def rows(self, conn: Any, cursors: Mapping[Place, int], limit: int) -> Sequence[Any]:
+        """Return the rows of these messages, for `messages`: topic, partition, position, hash are columns."""
+        topics, numbers = [place[0] for place in cursors], [place[1] for place in cursors]
+        rows: Sequence[Any] = await conn.fetch(_OF_PARTITIONS, topics, numbers, list(cursors.values()), limit)
+        return rows
+
+    async def messages(self, rows: Sequence[Any]) -> list[Message]:
+        """Map rows to messages."""
         # Sealed: contracts carry no personal data, so none is opened on the way out.
         recorded = await self._store.recorded(rows, sealed=True)
-        return [self._message(row, event) for row, event in zip(rows, recorded, strict=True)]
+        with garbage_collection_paused():
+            return [self._message(row, event) for row, event in zip(rows, recorded, strict=True)]
 
     def _message(self, row: Any, recorded: Recorded) -> Message:
         if self._publisher.topics.get(type(recorded.event)) != row["topic"]:

@@ -12,7 +12,7 @@ import structlog
 from shared.contracts.envelope import ForeignMessage
 from shared.eventsourcing.event_store import EventStore
 from shared.eventsourcing.log import NewerData, StoreFork
-from shared.messaging.failures import Backoff, deterministic, unless, wait_for_event
+from shared.messaging.failures import Backoff, cancelled, deterministic, unless, wait_for_event
 from shared.messaging.kafka import KafkaAccess, KafkaSender, Record, tails
 from shared.messaging.lease import Lease, LeaseLost
 from shared.messaging.measures import Measures
@@ -46,7 +46,7 @@ _LOG = structlog.get_logger(__name__)
 class Round:
     """What is sent at once. With it, everything public up to `position`, whose hash is `hash`, is sent."""
 
-    messages: Sequence[Message]
+    rows: Sequence[Any]  # of the outbox
     position: int
     hash: bytes
     more: bool  # there is at least one message behind these
@@ -126,59 +126,67 @@ class Relay:
         busy_until = _now() + IDLE_AFTER_SECONDS
         while not stopping.is_set() and await self._lease.hold():
             self._news.clear()
-            round_ = await self._choose()
-            if round_ is not None:
-                busy_until = _now() + IDLE_AFTER_SECONDS
-            while round_ is not None:
-                round_ = await self._send(round_)
+            if round_ := await self._choose():
+                await self._send_all(round_, stopping)
                 self.refused = ""
                 backoff.reset()
-                await self._save_now_and_then()
+                busy_until = _now() + IDLE_AFTER_SECONDS
             await self._save_now_and_then()
             if not self._news.is_set():
                 await wait_for_event(self._news, BUSY_SECONDS if _now() < busy_until else IDLE_SECONDS)
 
     async def _choose(self) -> Round | None:
-        """Read and map what is to be sent next, None for nothing; from here on it counts as chosen."""
+        """Read what is to be sent next, None for nothing; from here on it counts as chosen."""
+        if not await self._lease.hold():
+            raise LeaseLost(self._lease.name)
         async with self._database.connection() as conn:
             last = await self._store.head(conn)
             if last.position == self._done:
                 return None
             if last.position < self._done:
                 raise StoreFork(f"the log ends at {last.position}, {self._done} was relayed")
-            messages = await self._outbox.of_partitions(conn, self._cursors, self._send_at_once)
-        self._cursors |= {(m.topic, m.partition.number): m.position for m in messages}
+            rows = await self._outbox.rows(conn, self._cursors, self._send_at_once)
+        self._cursors |= {(row["topic"], row["partition"]): row["position"] for row in rows}
         self._measures.relay_backlog().set(max(0, last.position - max(self._done, *self._cursors.values())))
-        if len(messages) == self._send_at_once:
-            end = messages[-1]
-            return Round(messages=messages, position=end.position, hash=end.hash, more=True)
+        if len(rows) == self._send_at_once:
+            return Round(rows=rows, position=rows[-1]["position"], hash=rows[-1]["hash"], more=True)
         self._done = last.position
-        return Round(messages=messages, position=last.position, hash=last.hash, more=False)
+        return Round(rows=rows, position=last.position, hash=last.hash, more=False)
 
-    async def _send(self, round_: Round) -> Round | None:
-        """Return the next round once this one is acknowledged; it is read meanwhile, never sent before.
+    async def _send_all(self, round_: Round, stopping: asyncio.Event) -> None:
+        """Send this round and all behind it, each once the one before it is acknowledged.
 
-        What stops the choosing is raised only then, so that it does not cut off what comes before it.
+        While the broker has one round the next is mapped, and the one behind that is read. What stops the
+        mapping is raised after what comes before it is through.
         """
-        following: Round | None = None
-        failure: Exception | None = None
-        sending = asyncio.ensure_future(self._sender.send(round_.messages))
+        sending: asyncio.Task[None] | None = None
+        reading: asyncio.Task[Round | None] | None = None
+        following: Round | None = round_
         try:
-            await asyncio.sleep(0)  # the batches are on their way before the next are made
-            following = await self._choose() if round_.more else None
-        except Exception as error:  # noqa: BLE001  raised below
-            failure = error
-        except BaseException:
-            sending.cancel()
-            raise
-        await sending
+            while following is not None:
+                round_ = following
+                more = round_.more and not stopping.is_set()
+                reading = asyncio.ensure_future(self._choose()) if more else None
+                await asyncio.sleep(0)  # sent and asked for before the mapping takes its time
+                try:
+                    messages = await self._outbox.messages(round_.rows)
+                finally:
+                    if sending is not None:
+                        await sending
+                sending = asyncio.ensure_future(self._send(round_, messages))
+                following = await reading if reading is not None else None
+            if sending is not None:
+                await sending
+        finally:
+            await cancelled(sending, reading)
+
+    async def _send(self, round_: Round, messages: Sequence[Message]) -> None:
+        await self._sender.send(messages)
         failpoint("relay.mid_round")
         self._unsaved = round_
         failpoint("relay.after_produce_before_checkpoint")
-        self._measures.relay_sent().inc(len(round_.messages))
-        if failure is not None:
-            raise failure
-        return following
+        self._measures.relay_sent().inc(len(messages))
+        await self._save_now_and_then()
 
     async def _save_now_and_then(self) -> None:
         if self._unsaved is None or _now() - self._saved_at < SAVE_SECONDS:
