@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -11,7 +12,7 @@ from services.sla.domain.agreement.commands import ApplyCoverage
 from services.sla.domain.agreement.decider import AGREEMENT
 from services.sla.domain.record.commands import CheckRecord
 from services.sla.domain.record.decider import RECORD
-from services.sla.projections.covers import cover_of
+from services.sla.projections.covers import all_covers, cover_of
 from services.sla.projections.due import BY_AGREEMENT, BY_DEADLINE, DUE
 from services.sla.projections.promises import Promised, Promises
 from services.sla.projections.records import coverable, records_of
@@ -46,8 +47,12 @@ class Checks:
         return units
 
     async def _of_records(self, rows: Sequence[Due]) -> list[Unit]:
-        records = await records_of(self._database, [row.subject for row in rows]) if rows else {}
-        promised = await self._promises.of(list(records.values())) if records else {}
+        if not rows:
+            return []
+        known, records = await asyncio.gather(
+            all_covers(self._database), records_of(self._database, [row.subject for row in rows])
+        )
+        promised = await self._promises.of(list(records.values()), known)
         return [
             # Everything up to a deadline row's moment has been heard, else the row would not have fired.
             self._check(
@@ -68,7 +73,7 @@ class Checks:
         if state.in_force is not None:
             cover = cover_of(row.subject, state.in_force, state.in_force_terms)
             found = await coverable(self._database, cover, state.covered_after, COVERAGE_PAGE)
-        promised = await self._promises.of(found)
+        promised = await self._promises.of(found, await all_covers(self._database))
         applied = ApplyCoverage(
             seq=row.seq,
             after=found[-1]["record_id"] if found else None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -16,6 +16,7 @@ from shared.eventsourcing.catch_up import woken
 from shared.eventsourcing.event_store import EventStore
 from shared.eventsourcing.log import Appended, StoreFork, Unit
 from shared.eventsourcing.projection import ReadModel
+from shared.eventsourcing.timer_polls import polls
 from shared.eventsourcing.timer_restraint import Backoff, StepGuard
 from shared.runtime.database import Database, unavailable
 from shared.runtime.metrics import Metrics
@@ -127,7 +128,7 @@ class TimerPoller:
         store.on_append(lambda _: self._awake.set())
         self._task: asyncio.Task[None] | None = None
         self._began = (datetime.min.replace(tzinfo=UTC), 0.0)
-        self._polls = _polls(model.table.fullname)
+        self._polls = polls(model.table.fullname)
         metrics = metrics or Metrics(store.definition.service)
         self._lateness = metrics.histogram(
             "timer_overdue_seconds", "Between due and fired.", "kind", buckets=_LATENESS
@@ -154,15 +155,8 @@ class TimerPoller:
         async with self._database.connection() as conn:
             looked = await conn.fetch(self._polls["sets"])
         now: datetime = looked[0]["now"]
-        monotonic = asyncio.get_running_loop().time()
-        self._began = (now, monotonic)
-        doubted, trusted = self._guard.doubted, self._guard.trusts(now, monotonic)
-        self._doubted(self._model.name).set(not trusted)
-        if not trusted:
-            if not doubted:
-                _LOG.error("timers rest: the database's clock has jumped", timers=self._model.name)
+        if not self._trusted(now):
             return 0
-        self._backoff.forget(monotonic)
         waited_before, self._measured = self._measured, set()
         due = [row["sources"] for row in looked if row["first"] is not None and row["first"] <= now]
         walks = [walk for sources in due if (walk := await self._walk(sources, now))]
@@ -178,16 +172,41 @@ class TimerPoller:
             self._measure(over, timedelta(0))
         return fired
 
+    async def _facts(self) -> bool:
+        """Fire what facts have just made due, one page of it; tell whether that was all."""
+        async with self._database.connection() as conn:
+            looked = await conn.fetch(self._polls["facts"], PAGE_ROWS)
+        now: datetime = looked[0]["now"]
+        found = (row for row in looked if row["timer_id"] is not None)
+        rows = [Due(**{name: row[name] for name in Due.__slots__}) for row in found]
+        if rows and self._trusted(now):
+            await self._fire(rows)
+        return len(rows) < PAGE_ROWS
+
+    def _trusted(self, now: datetime) -> bool:
+        """Tell whether the database's clock may be believed, and begin a look at this reading of it."""
+        monotonic = asyncio.get_running_loop().time()
+        self._began = (now, monotonic)
+        doubted, trusted = self._guard.doubted, self._guard.trusts(now, monotonic)
+        self._doubted(self._model.name).set(not trusted)
+        if not trusted and not doubted:
+            _LOG.error("timers rest: the database's clock has jumped", timers=self._model.name)
+        self._backoff.forget(monotonic)
+        return trusted
+
     async def _run(self) -> None:
         clock, (shortest, longest) = asyncio.get_running_loop().time, _BREATH_SECONDS
+        whole_at = 0.0  # when to look at all source sets again, though only facts have come
         while not self._stopping:
             pause, began = POLL_SECONDS, clock()
+            news = self._awake.is_set()
             self._awake.clear()
             try:
-                if await self._lease.hold():
-                    await self.round()
-                else:
+                if not await self._lease.hold():
                     pause = _STANDBY_SECONDS
+                elif not news or began >= whole_at or not await self._facts():
+                    whole_at = clock() + POLL_SECONDS
+                    await self.round()
             except Exception as error:  # noqa: BLE001  this task outlives the database and any surprise
                 pause = _AWAY_SECONDS
                 _LOG.warning("timers wait", error=type(error).__name__, away=unavailable(error))
@@ -276,25 +295,3 @@ class TimerPoller:
     def _refuse(self, reason: Exception) -> None:
         self._refused(self._model.name).inc()
         _LOG.warning("a timer is refused", timers=self._model.name, reason=type(reason).__name__)
-
-
-def _polls(table: str) -> Mapping[str, str]:
-    """Build the poll's statements; each is served by the index (sources, due_at, timer_id).
-
-    `now` comes in as a parameter, from "sets": a volatile clock in the condition would read the whole index.
-    """
-    columns = "timer_id, kind, subject, seq, due_at, attached_at, sources"
-    ready = "sources = $1 AND due_at <= $2 AND (attached_at <= $2 OR $1 = '')"
-    page = f"SELECT {columns} FROM {table} WHERE {ready}"
-    order = "ORDER BY due_at, timer_id LIMIT $3"
-    return {
-        "first": f"{page} {order}",
-        "next": f"{page} AND (due_at, timer_id) > ($4, $5) {order}",
-        "waiting": f"SELECT greatest(due_at, attached_at) FROM {table} WHERE sources = $1 AND due_at <= $2 "
-        "AND ($3::timestamptz IS NULL OR greatest(due_at, attached_at) > $3) ORDER BY due_at LIMIT 1",
-        "sets": f"WITH RECURSIVE s AS ((SELECT sources FROM {table} ORDER BY sources LIMIT 1) UNION ALL "
-        f"SELECT (SELECT t.sources FROM {table} t WHERE t.sources > s.sources ORDER BY t.sources LIMIT 1) "
-        f"FROM s WHERE s.sources IS NOT NULL) SELECT n.now, s.sources, (SELECT min(t.due_at) FROM {table} t "
-        "WHERE t.sources = s.sources) AS first FROM (SELECT clock_timestamp() AS now) n "
-        "LEFT JOIN s ON s.sources IS NOT NULL",
-    }

@@ -23,11 +23,14 @@ JOIN unnest($2::text[], $3::text[], $4::int[]) AS w (source, topic, partition)
 WHERE c.consumer = $1 ORDER BY c.source, c.topic, c.partition FOR UPDATE OF c
 """
 _SAVE: Final = """
-UPDATE work.checkpoint c
-SET incarnation = n.incarnation, position = n.position, hash = n.hash, heard_at = clock_timestamp()
-FROM unnest($2::text[], $3::text[], $4::int[], $5::uuid[], $6::bigint[], $7::bytea[])
-    AS n (source, topic, partition, incarnation, position, hash)
-WHERE c.consumer = $1 AND (c.source, c.topic, c.partition) = (n.source, n.topic, n.partition)
+WITH saved AS (
+    UPDATE work.checkpoint c
+    SET incarnation = n.incarnation, position = n.position, hash = n.hash, heard_at = clock_timestamp()
+    FROM unnest($2::text[], $3::text[], $4::int[], $5::uuid[], $6::bigint[], $7::bytea[])
+        AS n (source, topic, partition, incarnation, position, hash)
+    WHERE c.consumer = $1 AND (c.source, c.topic, c.partition) = (n.source, n.topic, n.partition)
+)
+SELECT topic, key FROM work.parked_key WHERE consumer = $1 AND source = ANY($2::text[])
 """
 _OF_SOURCE: Final = f"SELECT {_FIELDS} FROM work.checkpoint c WHERE c.consumer = $1 AND c.source = $2"
 
@@ -150,10 +153,16 @@ async def lock(
     return _checkpoints(found)
 
 
-async def save(conn: Any, consumer: str, checkpoints: Mapping[Partition, Checkpoint]) -> None:
-    """Store new checkpoints of rows that this transaction has locked."""
+async def save(
+    conn: Any, consumer: str, checkpoints: Mapping[Partition, Checkpoint]
+) -> set[tuple[str, bytes]]:
+    """Store new checkpoints of rows that this transaction has locked.
+
+    Returns, to spare a round trip, the (topic, key) pairs of their sources that are parked: no other
+    transaction can add one to a partition that is locked.
+    """
     marks = list(checkpoints.values())
-    await conn.execute(
+    rows = await conn.fetch(
         _SAVE,
         consumer,
         *_columns(checkpoints),
@@ -161,6 +170,7 @@ async def save(conn: Any, consumer: str, checkpoints: Mapping[Partition, Checkpo
         [mark.position for mark in marks],
         [mark.hash for mark in marks],
     )
+    return {(row["topic"], row["key"]) for row in rows}
 
 
 async def of_source(conn: Any, consumer: str, source: str) -> dict[Partition, Checkpoint]:

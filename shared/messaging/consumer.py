@@ -170,7 +170,7 @@ class Consumer:
     async def _take_fresh(
         self, conn: Any, source: str, fresh: Sequence[Message], places: _Places, ready: Ready | None
     ) -> int:
-        waiting = await parked.keys(conn, self.name, source)
+        waiting = await self._move(conn, places)
         behind = [m for m in fresh if (m.topic, m.key) in waiting] if waiting else []
         for chain in demultiplex(behind).values():
             await parked.park(conn, self.name, chain, "waits behind an earlier message of its key")
@@ -180,7 +180,6 @@ class Consumer:
             ready = await self._hearing.ready(conn, source, now)
         # A newer publisher's: this release could do nothing with it even when it comes again.
         self.measures.messages(source, "unknown_type").inc(ready.unknown)
-        await self._move(conn, places)
         return await self._append(conn, ready)
 
     async def _take_singly(self, source: str, messages: Sequence[Message]) -> dict[Partition, list[Message]]:
@@ -236,9 +235,9 @@ class Consumer:
         head = self._heads.get(source)
         return {partition: sort_out(marks[partition], chain, head) for partition, chain in chains.items()}
 
-    async def _move(self, conn: Any, places: _Places) -> None:
+    async def _move(self, conn: Any, places: _Places) -> set[tuple[str, bytes]]:
         moved = {partition: place.checkpoint for partition, place in places.items() if place.fresh}
-        await checkpoints.save(conn, self.name, moved)
+        return await checkpoints.save(conn, self.name, moved)
 
     async def _append(self, conn: Any, ready: Ready) -> int:
         """Append as the transaction's last statement; return the new head, 0 without units."""

@@ -21,9 +21,12 @@ _IN_ORDER: Final = f"""
 SELECT {_FIELDS} FROM log.outbox o JOIN log.event e USING (position)
 WHERE o.position > $1 AND o.position <= $2 ORDER BY o.position, o.topic LIMIT $3
 """
+# Of no message one row remains, for the head: both in one look and of one moment.
 _OF_PARTITIONS: Final = f"""
-SELECT {_FIELDS}
-FROM (
+SELECT {_FIELDS}, h.position AS head, h.hash AS head_hash
+FROM (SELECT position, hash FROM log.event ORDER BY position DESC LIMIT 1) AS h
+LEFT JOIN (
+  (
     SELECT n.*
     FROM unnest($1::text[], $2::int[], $3::bigint[]) AS c (topic, partition, after)
     CROSS JOIN LATERAL (
@@ -32,8 +35,9 @@ FROM (
         ORDER BY x.position LIMIT $4
     ) AS n
     ORDER BY n.position, n.topic LIMIT $4
-) AS o
-JOIN log.event e ON e.position = o.position
+  ) AS o
+  JOIN log.event e ON e.position = o.position
+) ON true
 ORDER BY o.position, o.topic
 """
 
@@ -59,13 +63,22 @@ class Outbox:
 
         Unlike one position for all, cursors miss nothing that an append fills in later, behind the head.
         """
-        return await self.messages(await self.rows(conn, cursors, limit))
+        rows, _, _ = await self.rows(conn, cursors, limit)
+        return await self.messages(rows)
 
-    async def rows(self, conn: Any, cursors: Mapping[Place, int], limit: int) -> Sequence[Any]:
-        """Return the rows of these messages, for `messages`: topic, partition, position, hash are columns."""
+    async def rows(
+        self, conn: Any, cursors: Mapping[Place, int], limit: int
+    ) -> tuple[Sequence[Any], int, bytes]:
+        """Return these messages' rows, for `messages`, and the head of the log with its hash.
+
+        The rows hold topic, partition, position and hash, besides what `messages` needs.
+        """
         topics, numbers = [place[0] for place in cursors], [place[1] for place in cursors]
-        rows: Sequence[Any] = await conn.fetch(_OF_PARTITIONS, topics, numbers, list(cursors.values()), limit)
-        return rows
+        rows = await conn.fetch(_OF_PARTITIONS, topics, numbers, list(cursors.values()), limit)
+        if not rows:
+            return (), 0, b""
+        head, digest = rows[0]["head"], rows[0]["head_hash"]
+        return rows if rows[0]["position"] is not None else (), head, digest
 
     async def messages(self, rows: Sequence[Any]) -> list[Message]:
         """Map rows to messages."""

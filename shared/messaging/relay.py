@@ -125,8 +125,9 @@ class Relay:
         self._measures.relay_leads().set(1)
         busy_until = _now() + IDLE_AFTER_SECONDS
         while not stopping.is_set() and await self._lease.hold():
+            news = self._news.is_set()
             self._news.clear()
-            if round_ := await self._choose():
+            if (news or await self._grown()) and (round_ := await self._choose()):
                 await self._send_all(round_, stopping)
                 self.refused = ""
                 backoff.reset()
@@ -140,18 +141,20 @@ class Relay:
         if not await self._lease.hold():
             raise LeaseLost(self._lease.name)
         async with self._database.connection() as conn:
-            last = await self._store.head(conn)
-            if last.position == self._done:
-                return None
-            if last.position < self._done:
-                raise StoreFork(f"the log ends at {last.position}, {self._done} was relayed")
-            rows = await self._outbox.rows(conn, self._cursors, self._send_at_once)
+            rows, head, digest = await self._outbox.rows(conn, self._cursors, self._send_at_once)
+        if head < self._done:
+            raise StoreFork(f"the log ends at {head}, {self._done} was relayed")
         self._cursors |= {(row["topic"], row["partition"]): row["position"] for row in rows}
-        self._measures.relay_backlog().set(max(0, last.position - max(self._done, *self._cursors.values())))
+        self._measures.relay_backlog().set(max(0, head - max(self._done, *self._cursors.values())))
         if len(rows) == self._send_at_once:
             return Round(rows=rows, position=rows[-1]["position"], hash=rows[-1]["hash"], more=True)
-        self._done = last.position
-        return Round(rows=rows, position=last.position, hash=last.hash, more=False)
+        self._done = head
+        return Round(rows=rows, position=head, hash=digest, more=False) if rows else None
+
+    async def _grown(self) -> bool:
+        """Tell whether the log has grown since it was last looked through; the cheapest way to wait."""
+        async with self._database.connection() as conn:
+            return (await self._store.head(conn)).position != self._done
 
     async def _send_all(self, round_: Round, stopping: asyncio.Event) -> None:
         """Send this round and all behind it, each once the one before it is acknowledged.

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from services.sla.domain.business_time import Calendar, round_the_clock
-from services.sla.domain.coverage import covering
+from services.sla.domain.coverage import Cover, covering
 from services.sla.domain.record.commands import Promise, PromisedTarget
 from services.sla.domain.terms import AgreementKind, Terms
 from services.sla.projections import calendars, covers
@@ -30,7 +30,7 @@ class Promised:
 
 
 class Promises:
-    """Looks up what covers a page of records with at most four statements, usually two.
+    """Looks up what covers a page of records with at most three statements, usually one.
 
     Versions never change, so their terms and calendars are kept, with what the calendars have worked out.
     """
@@ -41,9 +41,8 @@ class Promises:
         self._calendars: dict[VersionKey, Calendar] = {}
         self._always = round_the_clock()
 
-    async def of(self, records: Sequence[Any]) -> Mapping[UUID, Promised]:
-        """Return what is promised for each record row (record_id, service, customer, opened_at)."""
-        known = await covers.all_covers(self._database)
+    async def of(self, records: Sequence[Any], known: Sequence[Cover]) -> Mapping[UUID, Promised]:
+        """Return what covers promise for each record row (record_id, service, customer, opened_at)."""
         found = {
             row["record_id"]: covering(
                 known, service=row["service"], customer=row["customer"], opened_at=row["opened_at"]

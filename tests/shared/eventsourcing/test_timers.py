@@ -266,6 +266,7 @@ async def test_the_poll_reads_a_few_pages_of_the_index_whatever_is_armed(office)
     first = (at, uuid7())
     arguments = {
         "sets": (),
+        "facts": (100,),
         "first": ("intake", at, 100),
         "next": ("intake", at, 100, *first),
         "waiting": ("intake", at, at),
