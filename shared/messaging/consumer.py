@@ -27,6 +27,7 @@ TRIES: Final = 3  # of one message alone, before it is parked
 
 _LOG = structlog.get_logger(__name__)
 _Places = dict[Partition, Sorted]
+Ahead = asyncio.Future[Ready | None]  # `Consumer.prepare`, under way or done
 
 
 class Consumer:
@@ -81,11 +82,11 @@ class Consumer:
             return None
 
     async def take(
-        self, source: str, messages: Sequence[Message], ready: Ready | None = None
+        self, source: str, messages: Sequence[Message], ready: Ahead | None = None
     ) -> dict[Partition, list[Message]]:
         """Take messages of one source, of any of its partitions, each in its order.
 
-        `ready` is what `prepare` made of the same messages. Returns what could not be taken because a
+        `ready` is `prepare` of the same messages. Returns what could not be taken because a
         predecessor is missing: see `repair`. Raises `StoreFork`, and whatever made the database or the
         append fail without a message being to blame.
         """
@@ -153,14 +154,14 @@ class Consumer:
                 _LOG.info("a source does not tell its lineage now", source=source, error=repr(error))
 
     async def _take_batch(
-        self, source: str, chains: Mapping[Partition, Sequence[Message]], ready: Ready | None = None
+        self, source: str, chains: Mapping[Partition, Sequence[Message]], ahead: Ahead | None = None
     ) -> dict[Partition, list[Message]]:
         async with self.database.transaction() as conn:
             places = await self._sorted(conn, source, chains)
             fresh = sorted((m for place in places.values() for m in place.fresh), key=by_position)
             head = 0
             if fresh:
-                head = await self._take_fresh(conn, source, fresh, places, ready)
+                head = await self._take_fresh(conn, source, fresh, places, ahead)
             failpoint("consumer.after_apply_before_commit")
         self._made.update(places)
         self._announce(head)
@@ -168,7 +169,7 @@ class Consumer:
         return {partition: place.held for partition, place in places.items() if place.held}
 
     async def _take_fresh(
-        self, conn: Any, source: str, fresh: Sequence[Message], places: _Places, ready: Ready | None
+        self, conn: Any, source: str, fresh: Sequence[Message], places: _Places, ahead: Ahead | None
     ) -> int:
         waiting = await self._move(conn, places)
         behind = [m for m in fresh if (m.topic, m.key) in waiting] if waiting else []
@@ -176,6 +177,7 @@ class Consumer:
             await parked.park(conn, self.name, chain, "waits behind an earlier message of its key")
         self.measures.messages(source, "parked_behind").inc(len(behind))
         now = [m for m in fresh if (m.topic, m.key) not in waiting] if behind else fresh
+        ready = await ahead if ahead is not None else None
         if ready is None or not ready.of(now):
             ready = await self._hearing.ready(conn, source, now)
         # A newer publisher's: this release could do nothing with it even when it comes again.

@@ -13,9 +13,9 @@ import structlog
 from shared.contracts.envelope import ForeignMessage
 from shared.eventsourcing.log import StoreFork
 from shared.messaging import parked
-from shared.messaging.consumer import Consumer
+from shared.messaging.consumer import Ahead, Consumer
 from shared.messaging.failures import Backoff, unless
-from shared.messaging.hearing import AT_ONCE, Language, Ready
+from shared.messaging.hearing import AT_ONCE, Language
 from shared.messaging.kafka import GroupReader, KafkaAccess, Record
 from shared.messaging.message import Message, Partition, demultiplex
 from shared.messaging.outbox import Place
@@ -33,12 +33,12 @@ _LOG = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """What one poll brought: the records, the messages among them by source, and their units if known."""
+    """What one poll brought: the records, and the messages among them by source, being prepared."""
 
     records: Sequence[Record]
     messages: Mapping[str, list[Message]]
     foreign: Sequence[Foreign]
-    ready: Mapping[str, Ready | None]
+    ready: Mapping[str, Ahead]
 
 
 class KafkaListener:
@@ -136,7 +136,8 @@ class KafkaListener:
                 foreign.append(_foreign(record, source, error))
             else:
                 messages.setdefault(source, []).append(message)
-        ready = {source: await self._consumer.prepare(source, found) for source, found in messages.items()}
+        prepare = self._consumer.prepare
+        ready = {source: asyncio.ensure_future(prepare(source, found)) for source, found in messages.items()}
         return Batch(records=records, messages=messages, foreign=foreign, ready=ready)
 
     async def _take_and_mend(self, batch: Batch, stopping: asyncio.Event) -> bool:
