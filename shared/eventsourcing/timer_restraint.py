@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import takewhile
 from typing import Protocol, TypeVar
 from uuid import UUID
 
@@ -70,15 +71,15 @@ class Backoff:
     def fired(self, rows: Iterable[Armed], now: float) -> None:
         """Remember a try: the next waits 1, 2, 4 ... at most 60 seconds."""
         for row in rows:
-            seq, tries, _ = self._tried.get(row.timer_id, (row.seq, 0, 0.0))
+            seq, tries, _ = self._tried.pop(row.timer_id, (row.seq, 0, 0.0))  # the last tried stand last
             tries = tries if seq == row.seq else 0
             wait = min(2.0**tries, _LONGEST_BACKOFF_SECONDS)
             self._tried[row.timer_id] = (row.seq, min(tries + 1, 10), now + wait)
 
     def forget(self, now: float) -> None:
         """Drop rows not fired for ten minutes: they are gone."""
-        old = [key for key, (_, _, until) in self._tried.items() if until < now - _FORGET_SECONDS]
-        for key in old:
+        old = takewhile(lambda key: self._tried[key][2] < now - _FORGET_SECONDS, self._tried)
+        for key in list(old):
             del self._tried[key]
 
     def _not_before(self, row: Armed) -> float:

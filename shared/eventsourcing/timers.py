@@ -157,6 +157,7 @@ class TimerPoller:
         now: datetime = looked[0]["now"]
         if not self._trusted(now):
             return 0
+        self._backoff.forget(self._began[1])
         waited_before, self._measured = self._measured, set()
         due = [row["sources"] for row in looked if row["first"] is not None and row["first"] <= now]
         walks = [walk for sources in due if (walk := await self._walk(sources, now))]
@@ -191,7 +192,6 @@ class TimerPoller:
         self._doubted(self._model.name).set(not trusted)
         if not trusted and not doubted:
             _LOG.error("timers rest: the database's clock has jumped", timers=self._model.name)
-        self._backoff.forget(monotonic)
         return trusted
 
     async def _run(self) -> None:

@@ -148,8 +148,10 @@ class Relay:
         self._measures.relay_backlog().set(max(0, head - max(self._done, *self._cursors.values())))
         if len(rows) == self._send_at_once:
             return Round(rows=rows, position=rows[-1]["position"], hash=rows[-1]["hash"], more=True)
-        self._done = head
-        return Round(rows=rows, position=head, hash=digest, more=False) if rows else None
+        before, self._done = self._done, head
+        if head == before and not rows:
+            return None
+        return Round(rows=rows, position=head, hash=digest, more=False)
 
     async def _grown(self) -> bool:
         """Tell whether the log has grown since it was last looked through; the cheapest way to wait."""
@@ -160,7 +162,7 @@ class Relay:
         """Send this round and all behind it, each once the one before it is acknowledged.
 
         While the broker has one round the next is mapped, and the one behind that is read. What stops the
-        mapping is raised after what comes before it is through.
+        reading or the mapping is raised after what is on its way is through.
         """
         sending: asyncio.Task[None] | None = None
         reading: asyncio.Task[Round | None] | None = None
@@ -171,15 +173,17 @@ class Relay:
                 more = round_.more and not stopping.is_set()
                 reading = asyncio.ensure_future(self._choose()) if more else None
                 await asyncio.sleep(0)  # sent and asked for before the mapping takes its time
-                try:
-                    messages = await self._outbox.messages(round_.rows)
-                finally:
-                    if sending is not None:
-                        await sending
+                messages = await self._outbox.messages(round_.rows)
+                if sending is not None:
+                    await sending
                 sending = asyncio.ensure_future(self._send(round_, messages))
                 following = await reading if reading is not None else None
             if sending is not None:
                 await sending
+        except Exception:
+            if sending is not None and not sending.done():
+                await sending
+            raise
         finally:
             await cancelled(sending, reading)
 
