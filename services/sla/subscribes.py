@@ -49,6 +49,7 @@ def hear(heard: Heard) -> Sequence[Unit]:
     form = _form(type(contract))
     if form is None:
         return ()
+    told = vars(contract)
     command = RecordFact(
         key=str(heard.envelope.id),
         kind=form.fact,
@@ -58,7 +59,7 @@ def hear(heard: Heard) -> Sequence[Unit]:
         attributes={
             name: value if type(value) is str else _text(value)
             for name in form.kept
-            if (value := getattr(contract, name)) is not None
+            if (value := told[name]) is not None
         },
     )
     step = Step(decider=RECORD, stream_id=uuid_of(heard.envelope.subject), command=command)
@@ -92,8 +93,9 @@ def _form(contract: type[Contract]) -> _Form | None:
 
 def _text(value: object) -> str:
     """Return a value as the contract's JSON shows it."""
-    shown = to_jsonable_python(value)
-    return str(shown).lower() if isinstance(shown, bool) else str(shown)
+    if isinstance(value, int):
+        return str(value).lower()  # true and false
+    return str(to_jsonable_python(value))
 
 
 SUBSCRIPTIONS = (Subscription(source="intake", topics=(RequestFact.TOPIC, RfcFact.TOPIC), handle=hear),)

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from functools import lru_cache
 from struct import unpack_from
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, NamedTuple
 from uuid import UUID
 
+from asyncpg.pgproto import pgproto
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 Headers = list[tuple[str, bytes]]
 
 SCHEMA_URI: Final = "urn:plumbline:schema:"
+
+# A `uuid.UUID` to everybody, but read and shown in a tenth of its time.
+_quick: Final[Callable[[str], UUID]] = pgproto.UUID
 
 
 class Contract(BaseModel):
@@ -38,11 +41,10 @@ class Contract(BaseModel):
 
     def to_body(self) -> bytes:
         """Return the JSON body of the message; an absent value is left out, not null."""
-        return self.model_dump_json(exclude_none=True).encode()
+        return self.__pydantic_serializer__.to_json(self, exclude_none=True)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Envelope:
+class Envelope(NamedTuple):
     """Where a public event stands: in its source's log, on its topic, in the chain of its partition.
 
     `time` is business time, `recorded_at` the moment it became durable; both aware UTC. `prev` is the
@@ -64,8 +66,8 @@ class Envelope:
     hash: str
     sequence: int
     correlationid: str
-    causationid: str = ""
     actor: str
+    causationid: str = ""
     traceparent: str = ""
 
     @property
@@ -74,7 +76,7 @@ class Envelope:
         return self.subject.encode()
 
 
-_CARRIED: Final = tuple(field.name for field in fields(Envelope) if field.name not in ("topic", "partition"))
+_CARRIED: Final = tuple(name for name in Envelope._fields if name not in ("topic", "partition"))
 
 
 class ForeignMessage(Exception):
@@ -193,9 +195,10 @@ def _recurring_text(identity: UUID) -> bytes:
 
 def _timestamp(moment: datetime) -> bytes:
     """RFC 3339 in UTC with microseconds and a Z."""
-    if moment.tzinfo is not UTC:
-        moment = moment.astimezone(UTC)
-    return moment.isoformat(timespec="microseconds").encode()[:-6] + b"Z"
+    text = moment.isoformat(timespec="microseconds")
+    if not text.endswith("+00:00"):
+        text = moment.astimezone(UTC).isoformat(timespec="microseconds")
+    return text.encode()[:-6] + b"Z"
 
 
 _recurring_timestamp = lru_cache(maxsize=256)(_timestamp)  # the events of one append share `recorded_at`
@@ -276,7 +279,7 @@ def _moment(value: bytes) -> datetime:
 
 
 def _uuid(value: bytes) -> UUID:
-    return UUID(value.decode())
+    return _quick(value.decode())
 
 
 def _digest(value: bytes) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -191,7 +191,7 @@ def _prepared(outcome: Appended | Exception | Stale) -> Prepared:
 def _to_load(outcome: Appended | Exception | Stale) -> Unit:
     """Return a stale unit without its promise that a stream is new: another writer was first to begin it."""
     unit = _prepared(outcome).unit
-    return replace(unit, steps=tuple(replace(step, new=False) for step in unit.steps))
+    return unit._replace(steps=tuple(step._replace(new=False) for step in unit.steps))
 
 
 def _final(outcome: Appended | Exception | Stale) -> Appended | Exception:

@@ -102,8 +102,10 @@ def encoded(type_: str, value: Any) -> Any:
     """Return what asyncpg takes: JSONB as text, everything else as it is."""
     if type_ != "jsonb" or value is None or isinstance(value, str):
         return value
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+    return _json(value)
 
+
+_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str).encode
 
 _TYPES: tuple[tuple[type[Any], str], ...] = (
     (sa.Uuid, "uuid"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 from uuid import UUID
@@ -26,8 +26,7 @@ def partition_of(source: str, topic: str, number: int) -> Partition:
     return Partition(source.strip("/"), topic, number)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
+class Message(NamedTuple):
     """A public event as both transports carry it.
 
     `position` counts in the source's log, `prev` is the position before it in the same partition (0 begins
@@ -42,7 +41,7 @@ class Message:
     key: bytes
     headers: Headers
     value: bytes
-    read_as: Envelope | None = field(default=None, compare=False, repr=False)  # what `read` made of them
+    read_as: Envelope | None = None  # what `read` made of them
 
     @classmethod
     def read(
@@ -74,8 +73,7 @@ class Message:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Heard:
+class Heard(NamedTuple):
     """What a handler gets: where the event stands, and what it says."""
 
     envelope: Envelope

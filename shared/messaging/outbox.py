@@ -17,6 +17,7 @@ e.position, e.stream, e.stream_id, e.version, e.event_id, e.type, e.schema_versi
 e.recorded_at, e.hash, o.topic, o.partition, o.prev,
 (SELECT i.id FROM log.incarnation i WHERE i.after < e.position ORDER BY i.ordinal DESC LIMIT 1) AS incarnation
 """
+_PLACE: Final = slice(11, 15)  # of these: topic, partition, prev, incarnation
 _IN_ORDER: Final = f"""
 SELECT {_FIELDS} FROM log.outbox o JOIN log.event e USING (position)
 WHERE o.position > $1 AND o.position <= $2 ORDER BY o.position, o.topic LIMIT $3
@@ -88,15 +89,16 @@ class Outbox:
             return [self._message(row, event) for row, event in zip(rows, recorded, strict=True)]
 
     def _message(self, row: Any, recorded: Recorded) -> Message:
-        if self._publisher.topics.get(type(recorded.event)) != row["topic"]:
-            raise NewerData(f"{row['type']} is public on {row['topic']}, which this release does not know")
+        topic, partition, prev, incarnation = row[_PLACE]
+        if self._publisher.topics.get(type(recorded.event)) != topic:
+            raise NewerData(f"{row['type']} is public on {topic}, which this release does not know")
         contract = self._publisher.publish(recorded)
         source, subject, meta = self._publisher.source, str(recorded.stream_id), recorded.meta
         return Message(
-            partition=partition_of(source, row["topic"], row["partition"]),
+            partition=partition_of(source, topic, partition),
             position=recorded.position,
-            prev=row["prev"],
-            incarnation=row["incarnation"],
+            prev=prev,
+            incarnation=incarnation,
             hash=recorded.hash,
             key=subject.encode(),
             headers=headers_of(
@@ -107,8 +109,8 @@ class Outbox:
                 time=recorded.occurred_at,
                 recorded_at=recorded.recorded_at,
                 position=recorded.position,
-                prev=row["prev"],
-                incarnation=row["incarnation"],
+                prev=prev,
+                incarnation=incarnation,
                 hash=recorded.hash.hex(),
                 sequence=recorded.version,
                 correlationid=meta.correlation_id,

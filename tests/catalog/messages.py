@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -95,4 +94,4 @@ def withdrawn(clock: int) -> sla.SlaBreachWithdrawn:
 
 def heard(contract: Contract) -> Heard:
     """Return a contract as the consumer hands it over."""
-    return Heard(envelope=replace(ENVELOPE, type=type(contract).TYPE), contract=contract)
+    return Heard(envelope=ENVELOPE._replace(type=type(contract).TYPE), contract=contract)
