@@ -25,6 +25,7 @@ from shared.runtime.metrics import Metrics
 from shared.runtime.settings import KafkaSettings
 from tests.shared.messaging.depot import World, running, until
 from tests.shared.messaging.transport_contract import TransportContract
+from tests.support import parcels
 from tests.support.kafka import Broker
 
 pytestmark = pytest.mark.kafka
@@ -101,6 +102,15 @@ async def test_a_relay_goes_on_behind_what_the_broker_holds(world: World, access
     async with running(relay_of(world, access).run):
         await until(lambda: relayed(world), "the relay does not go on")
     assert await on_the_topic(world, access) == [message.position for message in await world.messages()]
+
+
+async def test_a_relay_notes_that_it_has_seen_what_is_not_public(world: World, access: KafkaAccess):
+    async with running(relay_of(world, access).run):
+        parcel = uuid4()
+        await world.append(parcels.a_parcel(to=parcel))
+        await until(lambda: relayed(world), "the relay does not note what it has sent")
+        await world.append(parcels.unit(parcels.WeighParcel(grams=3), to=parcel))
+        await until(lambda: relayed(world), "the relay does not note what there was nothing to send of")
 
 
 async def relayed(world: World) -> bool:
