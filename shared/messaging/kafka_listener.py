@@ -178,8 +178,11 @@ class KafkaListener:
         for foreign in batch.foreign:
             await self._park_foreign(foreign)
         for source, found in batch.messages.items():
+            # Polled before their partition was paused: they wait behind what it is paused for.
+            held = demultiplex(message for message in found if message.partition in self._held)
+            others = [message for message in found if message.partition not in held] if held else found
             try:
-                held = await self._consumer.take(source, found, batch.ready[source])
+                held |= await self._consumer.take(source, others, batch.ready[source])
             except StoreFork as fork:
                 held = demultiplex(found)
                 self._forked(source, fork)
