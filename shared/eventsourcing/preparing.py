@@ -155,13 +155,16 @@ class Preparing:
             meta = _meta_json(unit.unit.meta)
             stored_meta = meta.decode()
             for step in unit.steps:
-                partition_key = str(step.step.stream_id).encode() if step.events else b""
+                places: dict[str, int] = {}
                 for ordinal, event in enumerate(step.events, start=1):
                     event_id = uuid7()
                     if erased:  # read models are filled from this object: it must not show what is sealed
                         event = self._codec.without_erased(event, keys)  # noqa: PLW2901
                     stored = self._codec.encode(event, event_id, keys)
                     topic = self._topics[type(event)]
+                    if topic and topic not in places:
+                        key = str(step.step.stream_id).encode()
+                        places[topic] = partition_for(key, self._partitions[topic])
                     unit.events.append(event)
                     unit.rows.append(
                         NewEvent(
@@ -175,7 +178,7 @@ class Preparing:
                             stored_meta,
                             sha256(stored.payload.encode() + b"\n" + meta).digest(),
                             topic,
-                            partition_for(partition_key, self._partitions[topic]) if topic else None,
+                            places[topic] if topic else None,
                         )
                     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import struct
 import threading
 import time
 from collections import deque
@@ -21,8 +22,8 @@ _quick: Callable[[str | bytes], UUID] = pgproto.UUID
 
 _COUNTER_BITS = 42
 _LOWER_HALF = (1 << _COUNTER_BITS - 1) - 1
-_RANDOM_BYTES = 10  # 32 bits for the id's end and 41 for a counter's start
-_IDS_PER_CALL = 32  # asking the kernel takes longer than all else about an id
+_RANDOM_PER_ID = 2  # numbers of 64 bits: one for the id's end, one for a counter's start
+_RANDOM = struct.Struct(">64Q")
 _SEPARATOR = "\x1f"  # ASCII unit separator: cannot stand inside a part by accident
 
 
@@ -37,28 +38,26 @@ class _Uuid7Source:
         self._lock = threading.Lock()
         self._millisecond = 0
         self._counter = 0
-        self._random = b""
+        self._random: list[int] = []
 
     def forget(self) -> None:
-        """Begin anew with random bytes that no other process has."""
-        self._random = b""
+        """Begin anew with random bits that no other process has."""
+        self._random = []
 
     def next(self) -> UUID:
         now = time.time_ns() // 1_000_000
         with self._lock:
-            if not self._random:
-                self._random = os.urandom(_RANDOM_BYTES * _IDS_PER_CALL)
-            random = int.from_bytes(self._random[:_RANDOM_BYTES])
-            self._random = self._random[_RANDOM_BYTES:]
+            if len(self._random) < _RANDOM_PER_ID:  # asking the kernel takes longer than all else about an id
+                self._random = [*_RANDOM.unpack(os.urandom(_RANDOM.size))]
             if now > self._millisecond:
-                self._millisecond, self._counter = now, random >> 32 & _LOWER_HALF
+                self._millisecond, self._counter = now, self._random.pop() & _LOWER_HALF
             else:
                 self._counter += 1
                 if self._counter >> _COUNTER_BITS:
                     self._millisecond, self._counter = self._millisecond + 1, 0
-            millisecond, counter = self._millisecond, self._counter
-        high = millisecond << 16 | 0x7000 | counter >> 30
-        low = 0b10 << 62 | (counter & 0x3FFFFFFF) << 32 | random & 0xFFFFFFFF
+            counter = self._counter
+            high = self._millisecond << 16 | 0x7000 | counter >> 30
+            low = 0b10 << 62 | (counter & 0x3FFFFFFF) << 32 | self._random.pop() & 0xFFFFFFFF
         return _quick((high << 64 | low).to_bytes(16))
 
 

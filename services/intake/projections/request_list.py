@@ -225,4 +225,5 @@ def newest(filters: Filters, after: tuple[datetime, UUID] | None, limit: int) ->
 
 def known_among(request_ids: Sequence[UUID]) -> sa.Select[Any]:
     """Return the statement that finds which of these requests exist."""
-    return sa.select(TABLE.c.request_id).where(TABLE.c.request_id.in_(request_ids))
+    given = sa.func.any(sa.bindparam("ids", request_ids, sa.ARRAY(sa.Uuid)))  # one text for any number
+    return sa.select(TABLE.c.request_id).where(TABLE.c.request_id == given)
