@@ -14,7 +14,7 @@ from pydantic_core import to_json
 from shared.contracts.envelope import partition_for
 from shared.eventsourcing.codec import Codec
 from shared.eventsourcing.decider import NotFound
-from shared.eventsourcing.encryption import SubjectKeys
+from shared.eventsourcing.encryption import Keys, SubjectKeys
 from shared.eventsourcing.log import Appended, IdempotencyKey, KeyReused, Meta, StaleVersion, Step, Unit
 from shared.eventsourcing.publishing import Publisher
 from shared.runtime.ids import uuid7
@@ -152,35 +152,38 @@ class Preparing:
         for number, unit in enumerate(prepared, start=1):
             if number % _AT_ONCE == 0:
                 await asyncio.sleep(0)  # what else this process does has its turn
-            meta = _meta_json(unit.unit.meta)
-            stored_meta = meta.decode()
-            for step in unit.steps:
-                places: dict[str, int] = {}
-                for ordinal, event in enumerate(step.events, start=1):
-                    event_id = uuid7()
-                    if erased:  # read models are filled from this object: it must not show what is sealed
-                        event = self._codec.without_erased(event, keys)  # noqa: PLW2901
-                    stored = self._codec.encode(event, event_id, keys)
-                    topic = self._topics[type(event)]
-                    if topic and topic not in places:
-                        key = str(step.step.stream_id).encode()
-                        places[topic] = partition_for(key, self._partitions[topic])
-                    unit.events.append(event)
-                    unit.rows.append(
-                        NewEvent(
-                            step.step.decider.stream,
-                            step.step.stream_id,
-                            step.version + ordinal,
-                            event_id,
-                            stored.type,
-                            stored.schema_version,
-                            stored.payload,
-                            stored_meta,
-                            sha256(stored.payload.encode() + b"\n" + meta).digest(),
-                            topic,
-                            places[topic] if topic else None,
-                        )
+            self._encode_unit(unit, keys, erased=erased)
+
+    def _encode_unit(self, unit: Prepared, keys: Keys, *, erased: bool) -> None:
+        meta = _meta_json(unit.unit.meta)
+        stored_meta = meta.decode()
+        for step in unit.steps:
+            places: dict[str, int] = {}
+            for ordinal, event in enumerate(step.events, start=1):
+                event_id = uuid7()
+                if erased:  # read models are filled from this object: it must not show what is sealed
+                    event = self._codec.without_erased(event, keys)  # noqa: PLW2901
+                stored = self._codec.encode(event, event_id, keys)
+                topic = self._topics[type(event)]
+                if topic and topic not in places:
+                    key = str(step.step.stream_id).encode()
+                    places[topic] = partition_for(key, self._partitions[topic])
+                unit.events.append(event)
+                unit.rows.append(
+                    NewEvent(
+                        step.step.decider.stream,
+                        step.step.stream_id,
+                        step.version + ordinal,
+                        event_id,
+                        stored.type,
+                        stored.schema_version,
+                        stored.payload,
+                        stored_meta,
+                        sha256(stored.payload.encode() + b"\n" + meta).digest(),
+                        topic,
+                        places[topic] if topic else None,
                     )
+                )
 
 
 def _met_again(units: Sequence[Unit]) -> set[UUID]:
