@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from typing import Any, cast
+from random import uniform
+from typing import Any, ClassVar, cast
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
@@ -53,14 +54,24 @@ class CorkedTransport:
 
 
 class CorkedProtocol(HttpToolsProtocol):
-    """The protocol that uvicorn is told to speak on every connection."""
+    """The protocol that uvicorn is told to speak on every connection.
+
+    A connection older than `OLDEST_SECONDS` ends with its next answer: a client that never closes one would
+    stay with the process it first met, and processes added later would get nothing to do.
+    """
+
+    OLDEST_SECONDS: ClassVar[float] = 300.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Put the cork between uvicorn and the socket."""
         super().connection_made(cast("asyncio.Transport", CorkedTransport(transport, self.loop)))
+        # Not all at once, if they began at once.
+        self._until = self.loop.time() + self.OLDEST_SECONDS * uniform(0.8, 1.0)  # noqa: S311
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         cast("dict[str, Any]", cycle.scope)[WRITE_ANSWER] = partial(write_answer, cycle)
+        if self.loop.time() >= self._until:
+            cycle.keep_alive = False
         super()._start_asgi_task(cycle, app)
 
 

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any, cast
 
-from shared.http.corked import CorkedTransport
+import httpx
+import uvicorn
+
+from shared.http.corked import WRITE_ANSWER, CorkedProtocol, CorkedTransport
 
 
 class Wire:
@@ -64,3 +70,47 @@ async def test_what_was_written_leaves_before_the_connection_closes() -> None:
 async def test_everything_else_is_the_transports_own() -> None:
     transport, _ = corked()
     assert transport.get_extra_info("peername") == "the peername"
+
+
+async def app(scope: Any, receive: Any, send: Any) -> None:
+    """Answer at once under /at-once, else through ASGI."""
+    head = [(b"content-length", b"2"), (b"x-way", b"asgi")]
+    if scope["path"] == "/at-once":
+        written = scope[WRITE_ANSWER](201, b"content-length: 2\r\nx-way: at once\r\n", b"ok")
+        if written:
+            return
+    await send({"type": "http.response.start", "status": 201, "headers": head})
+    await send({"type": "http.response.body", "body": b"ok"})
+
+
+class Brief(CorkedProtocol):
+    OLDEST_SECONDS = 0.0
+
+
+@asynccontextmanager
+async def serving(protocol: type[CorkedProtocol]) -> AsyncIterator[httpx.AsyncClient]:
+    config = uvicorn.Config(app, http=protocol, ws="none", lifespan="off", log_config=None, port=0)
+    server = uvicorn.Server(config)
+    listener = socket.create_server(("127.0.0.1", 0))
+    task = asyncio.create_task(server.serve([listener]))
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}") as client:
+        yield client
+    server.should_exit = True
+    await task
+
+
+async def test_an_answer_written_at_once_is_like_any_other_and_leaves_the_connection_open() -> None:
+    async with serving(CorkedProtocol) as client:
+        for path, way in (("/at-once", "at once"), ("/", "asgi"), ("/at-once", "at once")):
+            answer = await client.post(path, content=b"x" * 1000)
+            assert (answer.status_code, answer.text, answer.headers["x-way"]) == (201, "ok", way)
+            assert "date" in answer.headers
+            assert "connection" not in answer.headers
+
+
+async def test_an_old_connection_ends_with_its_answer_whichever_way_that_goes() -> None:
+    async with serving(Brief) as client:
+        for path in ("/at-once", "/", "/at-once"):
+            answer = await client.post(path, content=b"x")
+            assert (answer.status_code, answer.text) == (201, "ok")
+            assert answer.headers["connection"] == "close"
