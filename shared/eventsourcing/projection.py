@@ -58,12 +58,15 @@ class Changes:
 
     def set(self, key: Any, **columns: Any) -> None:
         """Change these columns of a row that exists; writing raises `MissingRow` where it does not."""
-        kind, known = self._segment.get(key, (Kind.SET, {}))
+        kind, known = self._segment.get(key, (None, columns))
         if kind is Kind.DELETE:
             raise MissingRow(f"set of {sorted(columns)} after the row {key} was deleted")
+        if kind is Kind.PUT or kind is Kind.SET:
+            known.update(columns)  # ours alone: keyword arguments are a dict of their own
+            return
         if kind is Kind.ADD:
-            kind, known = Kind.SET, self._cut()
-        self._segment[key] = (kind, known | columns)
+            self._cut()
+        self._segment[key] = (Kind.SET, columns)
 
     def add(self, key: Any, **deltas: Any) -> None:
         """Count: insert the row with these numbers or add them. Only for tables that hold nothing else."""

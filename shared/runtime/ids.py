@@ -102,12 +102,12 @@ class NumberBlocks:
 
     async def _fetch(self) -> None:
         async with self._database.connection() as conn:
-            rows = await conn.fetch(
-                "SELECT nextval($1::text::regclass) AS serial FROM generate_series(1, $2)",
+            serials = await conn.fetchval(
+                "SELECT array_agg(nextval($1::text::regclass)) FROM generate_series(1, $2)",
                 self._sequence,
                 self._block,
             )
-        self._left.extend(row["serial"] for row in rows)
+        self._left.extend(serials)
 
 
 def human_number(prefix: str, recorded_at: datetime, serial: int) -> str:
