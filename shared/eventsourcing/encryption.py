@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import os
 import time
@@ -16,7 +15,6 @@ from shared.runtime.database import Database
 
 NONCE_BYTES = 12
 KEY_BYTES = 32
-INSERTS = 3  # at once: who comes while one is under way need not wait for its commit and then for another
 
 Keys = Mapping[UUID, bytes | None]
 
@@ -40,9 +38,6 @@ class SubjectKeys:
         self._ttl = ttl_seconds
         self._capacity = capacity
         self._cache: OrderedDict[UUID, tuple[float, bytes | None]] = OrderedDict()
-        self._wanted: dict[UUID, None] = {}  # what the next insert makes
-        self._next: asyncio.Task[Keys] | None = None
-        self._inserts = asyncio.Semaphore(INSERTS)
 
     async def load(self, subjects: Collection[UUID]) -> Keys:
         """Return the keys that exist; a subject never seen is absent, an erased one is None."""
@@ -55,16 +50,11 @@ class SubjectKeys:
         return known
 
     async def ensure(self, subjects: Collection[UUID]) -> Keys:
-        """Return a key per subject, durably making what is missing; concurrent callers share one commit."""
+        """Return a key per subject, durably making what is missing in one insert."""
         known, missing = self._cached(subjects)
-        if not missing:
-            return known
-        self._wanted.update(dict.fromkeys(missing))
-        if self._next is None:
-            self._next = asyncio.create_task(self._make_wanted(), name="subject keys")
-        # All who wait go on in the same turn of the loop, so that their units share an append as well.
-        made = await asyncio.shield(self._next)
-        known.update((subject, made[subject]) for subject in missing)
+        if missing:
+            # In one order, so that inserts at once, of this process or of two, cannot deadlock.
+            known.update(await self._make(sorted(missing)))
         return known
 
     async def erase(self, subject: UUID) -> None:
@@ -83,13 +73,6 @@ class SubjectKeys:
             "SELECT subject FROM subject_key WHERE key IS NULL ORDER BY erased_at, subject"
         )
         return [row["subject"] for row in rows]
-
-    async def _make_wanted(self) -> Keys:
-        async with self._inserts:
-            self._next = None
-            # In one order, so that inserts at once, of this process or of two, cannot deadlock.
-            wanted, self._wanted = sorted(self._wanted), {}
-            return await self._make(wanted)
 
     async def _make(self, subjects: list[UUID]) -> Keys:
         fresh = [os.urandom(KEY_BYTES) for _ in subjects]

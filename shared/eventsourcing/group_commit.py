@@ -22,7 +22,7 @@ from shared.runtime.failpoints import failpoint
 
 CAP_UNITS = 64
 CAP_BYTES = 1 << 20
-PREPARATIONS = 3  # at once: each waits for new subjects' keys
+PREPARATIONS = 3  # at once: who comes while new keys are being committed need not wait for that first
 BATCH_SECONDS = 8.0
 _OVERLOADED = (asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError)
 _LOST = (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError)
