@@ -19,6 +19,8 @@ from shared.eventsourcing.writing import insertion, shape_of
 _NOT_SO = "PL001"  # SQLSTATE of log.append_v2 when something is not as foreseen
 _FIRST_ROWS = 9  # the first argument behind those of log.append_v2
 _LONGEST_PAUSE = 64
+_OLDEST_SECONDS = 10.0  # what is known for longer is not worth a guess: the long way learns it anew
+_SLOWEST = 0.999  # of two clocks that are set by NTP, which slews by 500 ppm: no guess lies in the future
 
 
 class NotForeseen(Exception):
@@ -53,12 +55,13 @@ class Foresight:
     def foresee(self, units: Sequence[Prepared]) -> Foreseen | None:
         """Return how to append the batch in one statement, or None if it has to go the long way."""
         left = self._appending.left
-        if left is None or not all(unit.rows for unit in units):
+        passed = 0.0 if left is None else time.monotonic() - left.heard
+        if left is None or passed > _OLDEST_SECONDS or not all(unit.rows for unit in units):
             return None
         if self._left_out < self._pause:
             self._left_out += 1
             return None
-        at = left.clock + timedelta(seconds=time.monotonic() - left.heard)
+        at = left.clock + timedelta(seconds=passed * _SLOWEST)
         recorded = recorded_from(left.head, at, units, [APPENDED] * len(units))
         written = self._rows([event for events in recorded for event in events])
         if written is None:
