@@ -5,13 +5,17 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+import pytest
+
 from services.intake.app import LOG
 from services.intake.domain.people import person_id
 from services.intake.domain.request.commands import NoteBreach
 from services.intake.domain.request.decider import REQUEST
+from services.intake.projections.request_list import Filters, newest
 from shared.eventsourcing.housekeeping import SubjectErased, note
 from shared.eventsourcing.log import Meta, Step, Unit
 from shared.eventsourcing.writing import apply
+from shared.runtime.database import sql_of
 from tests.intake.builders import MONDAY
 from tests.intake.test_imports_api import sample, take
 from tests.intake.test_requests_api import MONITOR, TRIAGE
@@ -83,3 +87,27 @@ async def test_migrations_make_the_tables_that_the_read_models_expect(intake: Ru
                 model.table.name,
             )
             assert {index.name for index in model.table.indexes} < {row["indexname"] for row in indexes}
+
+
+@pytest.mark.parametrize(
+    ("narrowed", "index"),
+    [
+        ({}, "newest"),
+        ({"state": "closed"}, "state"),
+        ({"service": "Fax gateway"}, "service"),
+        ({"assignment_group": "Telephony", "priority": 1}, "group"),
+        ({"source_system": "servicenow"}, "source"),
+        ({"breached": True}, "late"),
+    ],
+)
+async def test_a_page_of_the_list_is_read_from_an_index_in_its_order(
+    intake: RunningService, narrowed: dict[str, Any], index: str
+) -> None:
+    for after in (None, (MONDAY, UUID(int=1))):
+        text, arguments = sql_of(newest(Filters(**narrowed), after, 51))
+        async with intake.context.database.transaction() as conn:
+            for way in ("seqscan", "bitmapscan", "sort"):  # what a table as small as this is read by
+                await conn.execute(f"SET LOCAL enable_{way} = off")
+            plan = "\n".join(row[0] for row in await conn.fetch(f"EXPLAIN {text}", *arguments))
+        assert f"using request_list_v1_{index} " in plan, plan
+        assert "Sort" not in plan

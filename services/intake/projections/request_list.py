@@ -20,6 +20,10 @@ from shared.runtime.ids import human_number
 
 _moment = sa.DateTime(timezone=True)
 METADATA = sa.MetaData(schema="read")
+# The order of the list, spelled so that only an index that begins with a filter's column has it. Told plainly,
+# PostgreSQL would look for a service that was given up years ago by walking back through everything since.
+_NEWEST_OF_ITS_OWN = (sa.text("submitted_at DESC NULLS LAST"), sa.text("request_id DESC NULLS LAST"))
+_LED_BY = ("state", "service", "assignment_group", "source_system")
 TABLE = sa.Table(
     "request_list_v1",
     METADATA,
@@ -52,9 +56,32 @@ TABLE = sa.Table(
     sa.Column("target_id", sa.Uuid),
     sa.Column("historic", sa.Boolean, nullable=False, default=False),
     sa.Index("request_list_v1_newest", sa.text("submitted_at DESC"), sa.text("request_id DESC")),
-    sa.Index("request_list_v1_state", "state", sa.text("submitted_at DESC"), sa.text("request_id DESC")),
-    sa.Index("request_list_v1_source", "source_system", sa.text("md5(external_id)")),
+    sa.Index("request_list_v1_state", "state", *_NEWEST_OF_ITS_OWN),
+    sa.Index("request_list_v1_service", "service", *_NEWEST_OF_ITS_OWN),
+    sa.Index(
+        "request_list_v1_group",
+        "assignment_group",
+        *_NEWEST_OF_ITS_OWN,
+        postgresql_where=sa.text("assignment_group IS NOT NULL"),
+    ),
+    sa.Index(
+        "request_list_v1_source",
+        "source_system",
+        *_NEWEST_OF_ITS_OWN,
+        postgresql_where=sa.text("source_system IS NOT NULL"),
+    ),
+    sa.Index(
+        "request_list_v1_external",
+        sa.text("md5(external_id)"),
+        postgresql_where=sa.text("external_id IS NOT NULL"),
+    ),
     sa.Index("request_list_v1_requester", "requester_id"),
+    sa.Index(
+        "request_list_v1_late",
+        sa.text("submitted_at DESC"),
+        sa.text("request_id DESC"),
+        postgresql_where=sa.text("breaches > 0 OR breached_at_source"),
+    ),
 )
 
 
@@ -205,7 +232,7 @@ class Filters:
         if self.external_id is not None:
             found.append(sa.func.md5(c.external_id) == sa.func.md5(self.external_id))
         if self.breached is not None:
-            late = (c.breaches > 0) | c.breached_at_source
+            late = (c.breaches > sa.literal_column("0")) | c.breached_at_source  # as its index says it
             found.append(late if self.breached else ~late)
         if self.submitted_from is not None:
             found.append(c.submitted_at >= self.submitted_from)
@@ -220,7 +247,9 @@ def newest(filters: Filters, after: tuple[datetime, UUID] | None, limit: int) ->
     statement = sa.select(TABLE).where(*filters.conditions())
     if after is not None:
         statement = statement.where(sa.tuple_(c.submitted_at, c.request_id) < sa.tuple_(*after))
-    return statement.order_by(c.submitted_at.desc(), c.request_id.desc()).limit(limit)
+    led = any(getattr(filters, name) is not None for name in _LED_BY)
+    order = _NEWEST_OF_ITS_OWN if led else (c.submitted_at.desc(), c.request_id.desc())
+    return statement.order_by(*order).limit(limit)
 
 
 def known_among(request_ids: Sequence[UUID]) -> sa.Select[Any]:
