@@ -111,3 +111,14 @@ async def test_a_page_of_the_list_is_read_from_an_index_in_its_order(
             plan = "\n".join(row[0] for row in await conn.fetch(f"EXPLAIN {text}", *arguments))
         assert f"using request_list_v1_{index} " in plan, plan
         assert "Sort" not in plan
+
+
+async def test_requests_are_counted_again_only_when_something_has_happened(intake: RunningService) -> None:
+    await intake.post("/v1/requests", MONITOR)
+    before = await intake.get("/v1/request-counts")
+    async with intake.context.database.connection() as conn:
+        await conn.execute("UPDATE read.request_list_v1 SET state = 'nobody counts this'")
+    assert await intake.get("/v1/request-counts") == before
+    await intake.post("/v1/requests", MONITOR)
+    after = await intake.get("/v1/request-counts")
+    assert (after["total"], after["by_state"]) == (2, {"nobody counts this": 1, "submitted": 1})

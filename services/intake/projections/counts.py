@@ -2,12 +2,52 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import sqlalchemy as sa
 
-from services.intake.projections.request_list import TABLE, Filters
+from services.intake.projections.request_list import REQUEST_LIST, TABLE, Filters
+from shared.runtime.database import Database
+
+_KEPT = 200
+# What a count depends on: the life of the log, how far the table follows it, and the file that holds the
+# table (a rebuild makes another).
+_STATE = """
+SELECT (SELECT id FROM log.incarnation ORDER BY ordinal DESC LIMIT 1), m.applied,
+       pg_relation_filenode($1::text::regclass)
+FROM read.read_model m WHERE m.name = $2 AND m.version = $3
+"""
+
+
+class Counts:
+    """Counts as they are now, each made once for as long as nothing happens: it may read every request."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._state: Any = None
+        self._kept: dict[Filters, asyncio.Task[dict[str, Any]]] = {}
+
+    async def of(self, filters: Filters) -> dict[str, Any]:
+        """Return the counts of what meets the filters, see `summed`."""
+        async with self._database.connection() as conn:
+            state = await conn.fetchrow(_STATE, TABLE.fullname, REQUEST_LIST.name, REQUEST_LIST.version)
+        # Read before the count, which may know more than that state then, but never less.
+        if state != self._state or len(self._kept) >= _KEPT:
+            self._state, self._kept = state, {}
+        kept = self._kept
+        if (counting := kept.get(filters)) is None:
+            counting = kept[filters] = asyncio.create_task(self._count(filters))
+            counting.add_done_callback(lambda done: _failed(done) and kept.pop(filters, None))
+        return await asyncio.shield(counting)  # others may wait for it too
+
+    async def _count(self, filters: Filters) -> dict[str, Any]:
+        return summed(await self._database.rows(counted(filters)))
+
+
+def _failed(done: asyncio.Task[Any]) -> bool:
+    return done.cancelled() or done.exception() is not None
 
 
 def counted(filters: Filters) -> sa.Select[Any]:

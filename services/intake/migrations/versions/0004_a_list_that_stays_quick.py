@@ -13,10 +13,13 @@ CREATE INDEX request_list_v1_state ON read.request_list_v1
 CREATE INDEX request_list_v1_service ON read.request_list_v1
     (service, submitted_at DESC NULLS LAST, request_id DESC NULLS LAST);
 CREATE INDEX request_list_v1_group ON read.request_list_v1
-    (assignment_group, submitted_at DESC NULLS LAST, request_id DESC NULLS LAST) WHERE assignment_group IS NOT NULL;
+    (assignment_group, submitted_at DESC NULLS LAST, request_id DESC NULLS LAST)
+    WHERE assignment_group IS NOT NULL;
 CREATE INDEX request_list_v1_source ON read.request_list_v1
-    (source_system, submitted_at DESC NULLS LAST, request_id DESC NULLS LAST) WHERE source_system IS NOT NULL;
-CREATE INDEX request_list_v1_external ON read.request_list_v1 (md5(external_id)) WHERE external_id IS NOT NULL;
+    (source_system, submitted_at DESC NULLS LAST, request_id DESC NULLS LAST)
+    WHERE source_system IS NOT NULL;
+CREATE INDEX request_list_v1_external ON read.request_list_v1 USING hash (external_id)
+    WHERE external_id IS NOT NULL;
 CREATE INDEX request_list_v1_late ON read.request_list_v1
     (submitted_at DESC, request_id DESC) WHERE breaches > 0 OR breached_at_source;
 """
