@@ -9,6 +9,7 @@ from bench.figures import Figure, show
 from bench.following import following
 from bench.footprint import footprint
 from bench.importing import importing
+from bench.listing import listing
 from bench.rebuilding import rebuilding
 from bench.relaying import relaying
 from bench.servers import bench
@@ -22,6 +23,7 @@ BENCHMARKS: dict[str, Measure] = {
     "relaying": relaying,
     "following": following,
     "rebuilding": rebuilding,
+    "listing": listing,
     "footprint": footprint,
 }
 
