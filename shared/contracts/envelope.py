@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Final, NamedTuple
 from uuid import UUID
 
 from asyncpg.pgproto import pgproto
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
 
 Headers = list[tuple[str, bytes]]
 
@@ -195,12 +195,13 @@ def _recurring_text(identity: UUID) -> bytes:
 
 def _timestamp(moment: datetime) -> bytes:
     """RFC 3339 in UTC with microseconds and a Z."""
-    text = moment.isoformat(timespec="microseconds")
-    if not text.endswith("+00:00"):
-        text = moment.astimezone(UTC).isoformat(timespec="microseconds")
-    return text.encode()[:-6] + b"Z"
+    text = _json(moment)[1:-1]
+    if len(text) != len("2026-03-02T10:15:00.000001Z"):  # on a whole second, or not in UTC
+        text = moment.astimezone(UTC).isoformat(timespec="microseconds").encode()[:-6] + b"Z"
+    return text
 
 
+_json: Final = TypeAdapter(datetime).serializer.to_json  # a quarter of the time of `isoformat`
 _recurring_timestamp = lru_cache(maxsize=256)(_timestamp)  # the events of one append share `recorded_at`
 
 
