@@ -16,7 +16,6 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
 Headers = list[tuple[str, bytes]]
 
 SCHEMA_URI: Final = "urn:plumbline:schema:"
-
 # A `uuid.UUID` to everybody, but read and shown in a tenth of its time.
 _quick: Final[Callable[[str], UUID]] = pgproto.UUID
 
