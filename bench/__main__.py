@@ -14,6 +14,7 @@ from bench.rebuilding import rebuilding
 from bench.relaying import relaying
 from bench.servers import bench
 from bench.submitting import submitting
+from bench.timing import timing
 
 Measure = Callable[..., list[Figure]]
 
@@ -24,6 +25,7 @@ BENCHMARKS: dict[str, Measure] = {
     "following": following,
     "rebuilding": rebuilding,
     "listing": listing,
+    "timing": timing,
     "footprint": footprint,
 }
 
