@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from math import inf
+from typing import Any
 
 
 def polls(table: str) -> Mapping[str, str]:
@@ -28,3 +30,12 @@ def polls(table: str) -> Mapping[str, str]:
         "WHERE t.sources = s.sources) AS first FROM (SELECT clock_timestamp() AS now) n "
         "LEFT JOIN s ON s.sources IS NOT NULL",
     }
+
+
+def until_next(looked: Iterable[Any]) -> float:
+    """Return the seconds from "sets"'s `now` until the first row that is not due yet; infinite without one.
+
+    It sees the first row of each source set alone; what lies behind one that is due, polling finds.
+    """
+    ahead = ((row["first"] - row["now"]).total_seconds() for row in looked if row["first"] is not None)
+    return min((seconds for seconds in ahead if seconds > 0), default=inf)

@@ -16,7 +16,7 @@ from shared.eventsourcing.catch_up import woken
 from shared.eventsourcing.event_store import EventStore
 from shared.eventsourcing.log import Appended, StoreFork, Unit
 from shared.eventsourcing.projection import ReadModel
-from shared.eventsourcing.timer_polls import polls
+from shared.eventsourcing.timer_polls import polls, until_next
 from shared.eventsourcing.timer_restraint import Backoff, StepGuard
 from shared.runtime.database import Database, unavailable
 from shared.runtime.metrics import Metrics
@@ -128,6 +128,7 @@ class TimerPoller:
         store.on_append(lambda _: self._awake.set())
         self._task: asyncio.Task[None] | None = None
         self._began = (datetime.min.replace(tzinfo=UTC), 0.0)
+        self._next_at = 0.0  # when, in the loop's time, the first row that is not due yet will be
         self._polls = polls(model.table.fullname)
         metrics = metrics or Metrics(store.definition.service)
         self._lateness = metrics.histogram(
@@ -155,6 +156,7 @@ class TimerPoller:
         async with self._database.connection() as conn:
             looked = await conn.fetch(self._polls["sets"])
         now: datetime = looked[0]["now"]
+        self._next_at = asyncio.get_running_loop().time() + until_next(looked)
         if not self._trusted(now):
             return 0
         self._backoff.forget(self._began[1])
@@ -204,9 +206,10 @@ class TimerPoller:
             try:
                 if not await self._lease.hold():
                     pause = _STANDBY_SECONDS
-                elif not news or began >= whole_at or not await self._facts():
+                elif not news or began >= min(whole_at, self._next_at) or not await self._facts():
                     whole_at = clock() + POLL_SECONDS
                     await self.round()
+                    pause = min(pause, max(self._next_at - clock(), 0.0))
             except Exception as error:  # noqa: BLE001  this task outlives the database and any surprise
                 pause = _AWAY_SECONDS
                 _LOG.warning("timers wait", error=type(error).__name__, away=unavailable(error))

@@ -20,6 +20,8 @@ from shared.messaging.pages import FeedHead
 
 POLL_SECONDS: Final = 1.0
 PATIENCE_SECONDS: Final = 5.0
+_FRESH_SECONDS: Final = 0.05
+_LOOK_SECONDS: Final = 0.1
 
 _LOG = structlog.get_logger(__name__)
 _Marks = Mapping[Partition, Checkpoint]
@@ -43,6 +45,9 @@ class Progress:
         self._complete_at: dict[str, float] = {}
         self._waiting: dict[Partition, tuple[int, float]] = {}
         self._forked: set[str] = set()
+        self._looked_at: dict[str, float] = {}  # of sources that are watched and answer
+        self._wanted = {source: asyncio.Event() for source in consumer.subscriptions}
+        self._looked = {source: asyncio.Event() for source in consumer.subscriptions}
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Watch every source until `stopping` is set."""
@@ -50,16 +55,22 @@ class Progress:
         async with asyncio.TaskGroup() as watchers:
             for source in sources:
                 watchers.create_task(self._watch(source, stopping), name=f"head of {source}")
+            await stopping.wait()
+            for wanted in self._wanted.values():
+                wanted.set()
 
     async def complete(self, sources: Collection[str]) -> datetime | None:
         """Return up to when, in recorded time, all these sources have been heard completely.
 
         None while one of them was not yet. A source that does not answer keeps the moment it last had. What
-        is parked counts as heard: see `parked_keys`.
+        is parked counts as heard: see `parked_keys`. Whoever asks has something due, so the sources are
+        asked for newer heads meanwhile.
         """
         try:
             for source in sources:
                 await self._settle(source)
+            for source in sources:
+                await self._freshen(source)
         except StoreFork:
             return None  # what was heard is no longer what the source says: nothing is complete
         if not sources or self._forked.intersection(sources) or not set(sources) <= self._complete.keys():
@@ -109,14 +120,27 @@ class Progress:
             self._waiting.pop(partition, None)
 
     async def _watch(self, source: str, stopping: asyncio.Event) -> None:
+        wanted = self._wanted[source]
         while not stopping.is_set():
+            wanted.clear()
             try:
                 await unless(stopping, self.poll_once(source), grace=1)
+                self._looked_at[source] = _now()
             except StoreFork as fork:
+                self._looked_at.pop(source, None)
                 _LOG.error("a source tells another story: reconcile", source=source, fork=str(fork))
             except Exception as error:  # noqa: BLE001  a source that is away is asked again in a second
+                self._looked_at.pop(source, None)
                 _LOG.info("no head", source=source, error=repr(error))
-            await wait_for_event(stopping, self._poll)
+            looked, self._looked[source] = self._looked[source], asyncio.Event()
+            looked.set()
+            await wait_for_event(wanted, self._poll)
+
+    async def _freshen(self, source: str) -> None:
+        """Let the watcher look at once, and wait a moment for what it learns."""
+        if _now() - self._looked_at.get(source, _now()) >= _FRESH_SECONDS:
+            self._wanted[source].set()
+            await wait_for_event(self._looked[source], _LOOK_SECONDS)
 
     async def _settle(self, source: str) -> dict[Partition, int]:
         """Compare checkpoints with the last head; return what is behind, with its checkpoint's position."""

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.eventsourcing.log import Appended, Step, StoreFork, Unit
+from shared.eventsourcing.timer_polls import until_next
 from shared.eventsourcing.timer_restraint import Backoff, StepGuard
 from shared.eventsourcing.timers import Due, TimerPoller
 from shared.messaging.lease import Lease
@@ -294,6 +295,12 @@ def readings(guard: StepGuard, *steps: tuple[float, float]) -> list[bool]:
         wall, monotonic = wall + timedelta(seconds=wall_passed), monotonic + passed
         answers.append(guard.trusts(wall, monotonic))
     return answers[1:]
+
+
+def test_the_next_look_is_when_the_first_row_that_is_not_due_yet_will_be():
+    firsts = (None, NOON - SECOND, NOON, NOON + 3 * SECOND, NOON + 2 * SECOND)
+    assert until_next([{"now": NOON, "first": first} for first in firsts]) == 2
+    assert until_next([{"now": NOON, "first": None}]) == float("inf")
 
 
 def test_a_clock_that_keeps_the_pace_is_trusted_however_long_the_pause():

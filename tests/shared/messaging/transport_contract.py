@@ -108,6 +108,19 @@ class TransportContract:
             assert await progress.reached(await world.ends())
             assert not await progress.reached({(world.topic, 0): 1 << 40})
 
+    async def test_a_source_is_asked_at_once_when_something_waits_for_it(self, world: World):
+        progress = Progress(world.depot.consumer, poll=3600)
+
+        async def complete() -> bool:
+            found = await progress.complete(["parcels"])
+            return found is not None and found >= sent_at
+
+        async with self.transport(world), running(progress.run):
+            for count in (1, 2):
+                await world.send(count)
+                sent_at = (await world.pages.head()).as_of
+                await until(complete, "the head of an hour ago still counts")
+
     @pytest.mark.parametrize("rounds", [3])
     async def test_the_transport_may_be_stopped_and_started_at_any_time(self, world: World, rounds: int):
         for _ in range(rounds):
