@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass, fields, replace
+from operator import attrgetter
 from typing import Any, NamedTuple, get_type_hints
 from uuid import UUID
 
-from asyncpg.pgproto import pgproto
-from pydantic import TypeAdapter
-from pydantic_core import SchemaValidator, core_schema, from_json, to_json
+import msgspec
 
 from shared.eventsourcing.decider import Personal
 from shared.eventsourcing.encryption import Keys, seal
@@ -19,7 +17,7 @@ from shared.eventsourcing.unsealing import BOXES, Ciphers, context, subjects_of,
 
 SEALED = "[sealed]"
 ERASED = "[erased]"
-_BOXES = BOXES.encode()
+
 
 Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -35,14 +33,24 @@ class Encoded(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class _Form:
     kind: type
-    adapter: TypeAdapter[Any]
+    names: tuple[str, ...]
+    values: Callable[[Any], tuple[Any, ...]]  # an event's fields, in the order of the names
     read: Callable[[str], Any]
-    write: Callable[..., bytes]
     version: int
     personal: tuple[tuple[str, str], ...]  # (field, field that holds its subject's id)
     subjects: tuple[str, ...]
     sealed: str  # the personal fields as JSON members, each "[sealed]"
     erased: str
+
+
+def _plain(value: Any) -> Any:
+    """Return what JSON has for a value of a type that msgspec does not know: any mapping is an object."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"events hold no {type(value).__name__}")
+
+
+_write = msgspec.json.Encoder(enc_hook=_plain).encode
 
 
 class Codec:
@@ -92,16 +100,16 @@ class Codec:
         """Return the stored form. A subject whose key is erased is stored as erased, not in the clear."""
         form = self._forms[type(event).__name__]
         if not form.personal:
-            payload = form.write(event)
+            payload = _write(event)
         else:
+            facts = dict(zip(form.names, form.values(event), strict=True))
             plain: dict[UUID, dict[str, Any]] = {}
-            personal = {name for name, _ in form.personal if getattr(event, name) is not None}
-            for name, subject_field in form.personal:
-                if name in personal:
-                    plain.setdefault(getattr(event, subject_field), {})[name] = getattr(event, name)
-            boxes = {str(of): _seal(of, fields, event_id, keys) for of, fields in plain.items()}
-            # Behind the open members, of which every event has one: `unsealed` looks for the boxes there.
-            payload = b'%b,"%b":%b}' % (form.write(event, exclude=personal)[:-1], _BOXES, to_json(boxes))
+            for name, subject in form.personal:
+                if facts[name] is not None:
+                    plain.setdefault(facts[subject], {})[name] = facts.pop(name)
+            # Behind all others, where `unsealed` looks for it.
+            facts[BOXES] = {str(of): _seal(of, held, event_id, keys) for of, held in plain.items()}
+            payload = _write(facts)
         return Encoded(type=form.kind.__name__, schema_version=form.version, payload=payload.decode())
 
     def decode(self, name: str, version: int, payload: str, event_id: UUID, keys: Keys | None) -> Any:
@@ -128,10 +136,10 @@ class Codec:
             payload = unsealed(payload, event_id, ciphers, form.sealed if ciphers is None else form.erased)
         if version == form.version:
             return form.read(payload)
-        fields = from_json(payload)
+        facts = msgspec.json.decode(payload)
         for step in range(version, form.version):
-            fields = self._upcasters[(name, step)](fields)
-        return form.adapter.validate_python(fields)
+            facts = self._upcasters[(name, step)](facts)
+        return msgspec.convert(facts, form.kind)
 
 
 def _form(kind: type) -> _Form:
@@ -145,12 +153,12 @@ def _form(kind: type) -> _Form:
     for name, subject in personal:
         if subject not in hints:
             raise ValueError(f"{kind.__name__}.{name} names the unknown subject field {subject}")
-    adapter: TypeAdapter[Any] = TypeAdapter(kind)
+    names = tuple(field.name for field in fields(kind))
     return _Form(
         kind=kind,
-        adapter=adapter,
-        read=SchemaValidator(_swift(adapter.core_schema)).validate_json,
-        write=adapter.serializer.to_json,
+        names=names,
+        values=attrgetter(*names) if len(names) > 1 else lambda event: (getattr(event, names[0]),),
+        read=msgspec.json.Decoder(kind).decode,
         version=getattr(kind, "SCHEMA_VERSION", 1),
         personal=personal,
         subjects=tuple(dict.fromkeys(subject for _, subject in personal)),
@@ -159,25 +167,8 @@ def _form(kind: type) -> _Form:
     )
 
 
-def _swift(schema: Any) -> Any:
-    """Return a core schema whose ids and moments are made as asyncpg makes them, who writes such ones faster.
-
-    They equal what pydantic makes: a subclass of UUID in C, a datetime in Python's own UTC.
-    """
-    match schema:
-        case {"type": "uuid"}:
-            return core_schema.no_info_plain_validator_function(pgproto.UUID)
-        case {"type": "datetime"}:
-            return core_schema.no_info_plain_validator_function(datetime.fromisoformat)
-        case dict():
-            return {name: _swift(part) for name, part in schema.items()}
-        case list():
-            return [_swift(part) for part in schema]
-    return schema
-
-
 def _seal(subject: UUID | None, plain: dict[str, Any], event_id: UUID, keys: Keys) -> str | None:
     if subject is None:
         raise ValueError(f"{', '.join(plain)}: personal data of nobody")
     key = keys.get(subject)
-    return None if key is None else seal(key, to_json(plain), context(event_id, str(subject)))
+    return None if key is None else seal(key, _write(plain), context(event_id, str(subject)))
