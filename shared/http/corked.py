@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from functools import partial
 from random import uniform
 from typing import Any, ClassVar, cast
 
+from starlette.types import Send
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
-
-WRITE_ANSWER = "plumbline.write_answer"  # in the ASGI scope: `write_answer` of the request's cycle
 
 
 class CorkedTransport:
@@ -69,25 +67,27 @@ class CorkedProtocol(HttpToolsProtocol):
         self._until = self.loop.time() + self.OLDEST_SECONDS * uniform(0.8, 1.0)  # noqa: S311
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        cast("dict[str, Any]", cycle.scope)[WRITE_ANSWER] = partial(write_answer, cycle)
         if self.loop.time() >= self._until:
             cycle.keep_alive = False
         super()._start_asgi_task(cycle, app)
 
 
-def write_answer(cycle: RequestResponseCycle, status: int, head: bytes, body: bytes) -> bool:
-    """Write a complete answer at once, or say False where it has to go through ASGI's `send`.
+def write_answer(send: Send, status: int, head: bytes, body: bytes) -> bool:
+    """Write a complete answer at once, or say False where it has to go through ASGI's `send` itself.
 
     `head` are the header lines, each with its CRLF; `Content-Length` is among them and all of it is ours:
     nothing that a client wrote stands in it unchecked. `send` looks for CR and LF in every header again and
     takes four times as long.
     """
+    cycle = getattr(send, "__self__", None)
+    if not isinstance(cycle, RequestResponseCycle) or not isinstance(cycle.transport, CorkedTransport):
+        return False  # another server's, or a test's
     if cycle.disconnected or cycle.response_started or cycle.flow.write_paused or not cycle.keep_alive:
         return False
     cycle.response_started = cycle.response_complete = True
     defaults = b"".join([b"%b: %b\r\n" % pair for pair in cycle.default_headers])
     answer = b"".join((STATUS_LINE[status], defaults, head, b"\r\n", body))
-    cast("CorkedTransport", cycle.transport).write_now(answer)
+    cycle.transport.write_now(answer)
     cycle.message_event.set()
     cycle.on_response()
     return True

@@ -20,7 +20,7 @@ from shared.eventsourcing.log import Appended
 from shared.http.answers import Ready
 from shared.http.auth import Authenticator
 from shared.http.consistency import Consistency
-from shared.http.corked import WRITE_ANSWER
+from shared.http.corked import write_answer
 from shared.http.deadlines import Deadlines
 from shared.http.exchange import CURRENT, SCOPE_KEY, Exchange
 from shared.http.limits import Disconnected, check_address, check_json, read_limited, replayed
@@ -139,7 +139,7 @@ class Gate:
             if hot is not None:
                 scope["route"] = hot
                 response = await hot.endpoint(Request(scope, receive))
-                if not reply.at_once(scope, response):
+                if not reply.at_once(response):
                     await response(scope, receive, reply)
                 return
             receive = replayed(about.body, receive)
@@ -180,13 +180,12 @@ class _Reply:
         self._traffic = traffic
         self.status = 0
 
-    def at_once(self, scope: Scope, response: Response) -> bool:
-        """Send an answer that is ready with one write, where the server offers it."""
-        write_answer = scope.get(WRITE_ANSWER)
-        if write_answer is None or not isinstance(response, Ready) or self._traffic.draining:
+    def at_once(self, response: Response) -> bool:
+        """Send an answer that is ready with one write, where the server can."""
+        if not isinstance(response, Ready) or self._traffic.draining:
             return False
         head = b"%bx-correlation-id: %b\r\n%b" % (response.head(), self._correlation_id.encode(), _SECURITY)
-        if not write_answer(response.status_code, head, response.body):
+        if not write_answer(self._send, response.status_code, head, bytes(response.body)):
             return False
         self.status = response.status_code
         return True

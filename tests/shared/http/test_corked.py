@@ -11,7 +11,7 @@ from typing import Any, cast
 import httpx
 import uvicorn
 
-from shared.http.corked import WRITE_ANSWER, CorkedProtocol, CorkedTransport
+from shared.http.corked import CorkedProtocol, CorkedTransport, write_answer
 
 
 class Wire:
@@ -75,10 +75,9 @@ async def test_everything_else_is_the_transports_own() -> None:
 async def app(scope: Any, receive: Any, send: Any) -> None:
     """Answer at once under /at-once, else through ASGI."""
     head = [(b"content-length", b"2"), (b"x-way", b"asgi")]
-    if scope["path"] == "/at-once":
-        written = scope[WRITE_ANSWER](201, b"content-length: 2\r\nx-way: at once\r\n", b"ok")
-        if written:
-            return
+    ready = b"content-length: 2\r\nx-way: at once\r\n"
+    if scope["path"] == "/at-once" and write_answer(send, 201, ready, b"ok"):
+        return
     await send({"type": "http.response.start", "status": 201, "headers": head})
     await send({"type": "http.response.body", "body": b"ok"})
 
