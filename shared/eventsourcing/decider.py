@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -45,6 +45,20 @@ def changed(state: S, /, **fields: Any) -> S:
     copy: S = object.__new__(type(state))
     copy.__dict__.update(known, **fields)
     return copy
+
+
+def made(kind: type[S], facts: Mapping[str, Any], /) -> S:
+    """Return a frozen dataclass without slots from all of its fields, none left to a default.
+
+    It is `kind(**facts)` in a fifth of the time: a frozen class of thirty fields sets them one by one, which
+    counts where a request is taken in.
+    """
+    if facts.keys() != kind.__dataclass_fields__.keys():  # type: ignore[attr-defined]
+        wrong = ", ".join(sorted(facts.keys() ^ kind.__dataclass_fields__.keys()))  # type: ignore[attr-defined]
+        raise TypeError(f"{kind.__name__} is made of other fields: {wrong}")
+    found: S = object.__new__(kind)
+    found.__dict__.update(facts)
+    return found
 
 
 class Rejected(Exception):

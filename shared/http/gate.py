@@ -26,6 +26,7 @@ from shared.http.exchange import CURRENT, SCOPE_KEY, Exchange
 from shared.http.limits import Disconnected, check_address, check_json, read_limited, replayed
 from shared.http.measures import Measures
 from shared.http.problems import Problem, problem_of
+from shared.runtime.logging import converse
 
 _LOG = structlog.get_logger(__name__)
 _PUBLIC = ("/docs", "/problems/", "/openapi.json")
@@ -107,7 +108,7 @@ class Gate:
         about = _exchange(get_route_path(scope), headers, rules)
         scope[SCOPE_KEY] = about
         CURRENT.set(about)
-        structlog.contextvars.bind_contextvars(correlation_id=about.correlation_id)
+        converse(about.correlation_id)
         reply = _Reply(send, about.correlation_id, rules.traffic)
         rules.traffic.in_flight += 1
         deadline = self._deadlines.begin(_FEED_SECONDS if about.path == _FEED else rules.seconds)

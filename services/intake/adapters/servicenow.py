@@ -23,6 +23,7 @@ from services.intake.domain.vocabulary import (
     RequestState,
     SourceType,
 )
+from shared.eventsourcing.decider import made
 from shared.runtime.ids import derived
 
 SOURCE = "servicenow"
@@ -161,8 +162,8 @@ def incident(number: str, rows: Sequence[Row], zone: tzinfo, source: str = SOURC
     for count in sorted(readable):
         not_before = taken[-1].occurred_at if taken else None
         taken.append(_history_row(readable[count][1], count, zone, not_before, source))
-    first = readable[min(readable)][1].row
-    history = RecordHistory(opening=_opening(number, first, taken[0], zone, source), rows=tuple(taken))
+    opening = _opening(number, readable[min(readable)][1].row, taken[0], zone, source)
+    history = RecordHistory(opening=opening, rows=tuple(taken))
     return ImportedRecord(number=number, history=history, rejected=tuple(rejected))
 
 
@@ -187,25 +188,25 @@ def _both_instants(local: datetime, zone: tzinfo) -> tuple[datetime, datetime]:
 def _history_row(
     read: _Readable, count: int, zone: tzinfo, not_before: datetime | None, source: str
 ) -> HistoryRow:
-    row = read.row
-    at = instant(read.at, zone, not_before)
+    row, at = read.row, instant(read.at, zone, not_before)
     caller = row.get("caller_id", UNKNOWN)
-    return HistoryRow(
-        row=count,
-        occurred_at=at if not_before is None else max(at, not_before),
-        state=read.state,
-        hold=read.hold,
-        requester_id=_person(source, caller),
-        requester_name=_named("Caller", caller) or "Unknown caller",
-        service=_named("Category", row.get("category", UNKNOWN)),
-        category=_named("Subcategory", row.get("subcategory", UNKNOWN)),
-        impact=read.impact,
-        urgency=read.urgency,
-        priority=read.priority,
-        group=_named("Group", row.get("assignment_group", UNKNOWN)),
-        assignee=_named("Resolver", row.get("assigned_to", UNKNOWN)),
-        breached=row.get("made_sla", "").strip().lower() == "false",
-    )
+    facts = {
+        "row": count,
+        "occurred_at": at if not_before is None else max(at, not_before),
+        "state": read.state,
+        "hold": read.hold,
+        "requester_id": _person(source, caller),
+        "requester_name": _named("Caller", caller) or "Unknown caller",
+        "service": _named("Category", row.get("category", UNKNOWN)),
+        "category": _named("Subcategory", row.get("subcategory", UNKNOWN)),
+        "impact": read.impact,
+        "urgency": read.urgency,
+        "priority": read.priority,
+        "group": _named("Group", row.get("assignment_group", UNKNOWN)),
+        "assignee": _named("Resolver", row.get("assigned_to", UNKNOWN)),
+        "breached": row.get("made_sla", "").strip().lower() == "false",
+    }
+    return made(HistoryRow, facts)
 
 
 def _opening(number: str, row: Row, first: HistoryRow, zone: tzinfo, source: str) -> SubmitRequest:
@@ -274,8 +275,7 @@ def _rank(row: Row, name: str) -> str:
 
 @lru_cache(maxsize=256)
 def _leading_rank(text: str) -> str | None:
-    match = _RANK.match(text)
-    return None if match is None else match[1]
+    return match[1] if (match := _RANK.match(text)) else None
 
 
 @lru_cache(maxsize=4096)

@@ -29,6 +29,7 @@ from services.intake.domain.vocabulary import (
 )
 from services.intake.projections import request_list, request_page
 from shared.eventsourcing.command_handler import Actor
+from shared.eventsourcing.decider import made
 from shared.eventsourcing.log import IdempotencyKey, Step
 from shared.http.answers import answer
 from shared.http.context import ServiceContext
@@ -89,16 +90,16 @@ class NewRequest(Body):
         """Return the command; the requester's id depends on nothing but the body and the caller."""
         facts = dict(self.__dict__)  # a model's fields and nothing else
         who = facts.pop("requester")
-        facts["needed_by"] = utc(self.needed_by)
-        return SubmitRequest(
-            **facts,
-            request_id=request_id,
-            serial=serial,
-            occurred_at=at,
-            requester_id=who.id or (person_id(who.address) if who.address else _named(actor, who.name)),
-            requester_name=who.name or ("" if who.id or who.address else actor),
-            requester_address=who.address,
-        )
+        facts |= {
+            "needed_by": utc(self.needed_by),
+            "request_id": request_id,
+            "serial": serial,
+            "occurred_at": at,
+            "requester_id": who.id or (person_id(who.address) if who.address else _named(actor, who.name)),
+            "requester_name": who.name or ("" if who.id or who.address else actor),
+            "requester_address": who.address,
+        }
+        return made(SubmitRequest, facts)
 
 
 def _named(actor: str, name: str) -> UUID:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from uuid import UUID
 
 from services.intake.domain.lifecycle import Request
@@ -27,6 +26,7 @@ from services.intake.domain.request.events import (
     RequestTriaged,
 )
 from services.intake.domain.vocabulary import CloseReason, RequestState
+from shared.eventsourcing.decider import changed
 
 SOURCE_VERDICT = "the source's own service level"
 _BEFORE_WORK = frozenset({RequestState.SUBMITTED, RequestState.TRIAGED})
@@ -76,7 +76,7 @@ def _rule(row: HistoryRow, source: str | None) -> str:
 def _opened(command: RecordHistory, row: HistoryRow) -> RequestSubmitted:
     """Begin as the first row knew it: an opening said to be later than that row is not believed."""
     opening = command.opening
-    known = replace(
+    known = changed(
         opening,
         serial=command.serial,
         occurred_at=min(opening.occurred_at, row.occurred_at),

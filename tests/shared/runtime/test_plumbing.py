@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -11,16 +12,18 @@ import pytest
 
 from shared.runtime.failpoints import EXIT_CODE, VARIABLE
 from shared.runtime.http_client import http_client
-from shared.runtime.logging import conversation, correlation_id
+from shared.runtime.logging import converse, correlation_id
 from shared.runtime.metrics import Metrics
 
 LOGGED = """
-import logging, structlog
-from shared.runtime.logging import configure, conversation
+import contextvars, logging, structlog
+from shared.runtime.logging import configure, converse
 configure(service="intake", style="json")
-with conversation("abc"):
+def conversation():
+    converse("abc")
     structlog.get_logger("one").info("request taken", number="REQ-2026-000001", body="my printer")
     logging.getLogger("two").warning("from a %s", "library")
+contextvars.copy_context().run(conversation)
 try:
     1 / 0
 except ZeroDivisionError:
@@ -143,9 +146,13 @@ async def test_a_write_that_failed_on_the_way_is_not_repeated() -> None:
 
 async def test_requests_carry_the_token_and_the_conversation() -> None:
     server = Server(httpx.Response(200))
-    with conversation("req-7"):
+
+    async def talk() -> None:
+        converse("req-7")
         assert correlation_id() == "req-7"
         await send(server, "GET")
+
+    await asyncio.create_task(talk())
     assert correlation_id() == ""
     assert server.asked[0].headers["authorization"] == "Bearer t0"
     assert server.asked[0].headers["x-correlation-id"] == "req-7"

@@ -20,7 +20,7 @@ from services.intake.domain.vocabulary import (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # without slots for `made`
 class SubmitRequest:
     """`serial` is the counter inside the human number; `units` counts the workplaces an incident affects."""
 
@@ -183,7 +183,7 @@ class NoteProject:
     historic: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # without slots for `made`
 class HistoryRow:
     """How the source described the request after one of its updates; `row` counts upwards at the source.
 

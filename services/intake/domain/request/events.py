@@ -22,7 +22,7 @@ from services.intake.domain.vocabulary import (
 from shared.eventsourcing.decider import Personal
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # without slots for `made`
 class RequestSubmitted:
     """`serial` makes the human number together with the year of recording; `priority_rule` explains."""
 
