@@ -19,6 +19,7 @@ from shared.runtime.metrics import Metrics
 CHUNK_EVENTS = 1000
 _POLL_SECONDS = 0.5  # other processes append too
 _BREATH_SECONDS = 0.05  # between rounds under load, so that many small appends become one chunk
+_INLINE_BREATH_SECONDS = 0.25  # where every append brings all models along by itself
 _TOKEN_POLL_SECONDS = 0.05
 _STALLED_RETRY_SECONDS = 30.0  # a newer release, or a repaired cause, may be able to go on
 
@@ -97,6 +98,8 @@ class CatchUp:
         self._store = store
         self._models = tuple(store.definition.read_models if models is None else models)
         self._chunk = chunk
+        behind = any(model.asynchronous for model in self._models)
+        self._breath = _BREATH_SECONDS if behind else _INLINE_BREATH_SECONDS
         self._grown = asyncio.Event()
         self._progress = asyncio.Event()
         self._applied: dict[tuple[str, int], int] = {}
@@ -190,7 +193,7 @@ class CatchUp:
                 _LOG.warning("catch-up waits", error=type(error).__name__, away=unavailable(error))
             if not more:
                 await woken(self._grown, pause)
-                await asyncio.sleep(_BREATH_SECONDS)
+                await asyncio.sleep(self._breath)
 
     async def _advance(self, model: ReadModel) -> bool:
         """Take one chunk; a failing one is halved until the position that fails stands alone."""
