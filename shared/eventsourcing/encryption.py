@@ -7,6 +7,7 @@ import os
 import time
 from collections import OrderedDict
 from collections.abc import Collection, Mapping
+from operator import attrgetter
 from uuid import UUID
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -17,6 +18,7 @@ NONCE_BYTES = 12
 KEY_BYTES = 32
 
 Keys = Mapping[UUID, bytes | None]
+_as_number = attrgetter("int")  # compared in C
 
 
 def seal(key: bytes, plain: bytes, context: bytes) -> str:
@@ -54,7 +56,7 @@ class SubjectKeys:
         known, missing = self._cached(subjects)
         if missing:
             # In one order, so that inserts at once, of this process or of two, cannot deadlock.
-            known.update(await self._make(sorted(missing)))
+            known.update(await self._make(sorted(missing, key=_as_number)))
         return known
 
     async def erase(self, subject: UUID) -> None:

@@ -209,10 +209,11 @@ def _missing_of(present: Mapping[bytes, bytes]) -> list[tuple[bytes, bytes]]:
 
 def _exchange(path: str, headers: Mapping[bytes, bytes], rules: Rules) -> Exchange:
     traceparent = headers.get(b"traceparent", b"")
-    traced = _TRACEPARENT.fullmatch(traceparent) is not None
+    traced = bool(traceparent) and _TRACEPARENT.fullmatch(traceparent) is not None
     correlation = headers.get(b"x-correlation-id", traceparent[3:35] if traced else b"")
+    given = correlation and _CORRELATION.fullmatch(correlation)
     return Exchange(
-        correlation_id=correlation.decode() if _CORRELATION.fullmatch(correlation) else urandom(16).hex(),
+        correlation_id=correlation.decode() if given else urandom(16).hex(),
         path=path,
         headers=headers,
         traceparent=traceparent.decode() if traced else "",
