@@ -19,6 +19,11 @@ from shared.eventsourcing.publishing import Publisher
 from shared.eventsourcing.reading import AT_ONCE, Head, Reading, head
 
 APPEND_LOCK = (20817, 1)  # the advisory lock that log.append_v2 takes; shared holders see a settled head
+# Under that lock: after this moment, which it returns, nothing foreseen is recorded at or before it any more.
+TELL_UNTIL = """
+WITH now AS (SELECT clock_timestamp() AS at)
+SELECT at, setval('log.told_until', ceil(extract(epoch FROM at) * 1000000)::bigint) FROM now
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from typing import Any
 import asyncpg
 import structlog
 
-from shared.eventsourcing.event_store import APPEND_LOCK, EventStore
+from shared.eventsourcing.event_store import APPEND_LOCK, TELL_UNTIL, EventStore
 from shared.eventsourcing.foreseen import Foreseen, NotForeseen
 from shared.eventsourcing.log import Appended, OutcomeUnknown, Unit
 from shared.eventsourcing.preparing import Prepared, key_digest
@@ -250,7 +250,8 @@ class GroupCommit:
     async def _committed(self, outcomes: Sequence[Appended | Exception]) -> bool:
         """Tell, under the append lock, whether the batch whose COMMIT was lost is in the log.
 
-        Without the lock the look-up could overtake the commit. Raises `_CommitLost` when nobody can tell.
+        Without the lock the look-up could overtake the commit; what still waits for the lock itself is told
+        that its moment has passed. Raises `_CommitLost` when nobody can tell.
         """
         first = next((o.events[0] for o in outcomes if isinstance(o, Appended) and o.events), None)
         if first is None:
@@ -261,6 +262,7 @@ class GroupCommit:
                 found = await conn.fetchval(
                     "SELECT event_id FROM log.event WHERE position = $1", first.position
                 )
+                await conn.execute(TELL_UNTIL)
                 return bool(found == first.event_id)
         except Exception as error:
             raise _CommitLost(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Final
 
-from shared.eventsourcing.event_store import APPEND_LOCK, EventStore
+from shared.eventsourcing.event_store import APPEND_LOCK, TELL_UNTIL, EventStore
 from shared.eventsourcing.log import StoreFork
 from shared.messaging.outbox import Outbox, hash_at, incarnations
 from shared.messaging.pages import FeedHead, FeedPage
@@ -23,11 +23,6 @@ CROSS JOIN LATERAL (
     ORDER BY n.position DESC LIMIT 1
 ) AS o
 ORDER BY 1, 2
-"""
-# And remember it: an append that foresees its moment may not foresee one up to there.
-_TELL_UNTIL = """
-WITH now AS (SELECT clock_timestamp() AS at)
-SELECT at, setval('log.told_until', ceil(extract(epoch FROM at) * 1000000)::bigint) FROM now
 """
 
 
@@ -70,7 +65,7 @@ class FeedPages:
             last = await self._store.head(conn)
             ends = await conn.fetch(_ENDS)
             lives = await incarnations(conn)
-            as_of = await conn.fetchval(_TELL_UNTIL)
+            as_of = await conn.fetchval(TELL_UNTIL)
         return FeedHead(
             incarnations=lives,
             position=last.position,

@@ -203,6 +203,15 @@ async def test_a_statement_that_never_reached_the_server_stores_nothing(parcels)
     assert await labels(parcels) == ["first"]
 
 
+async def test_a_lost_statement_that_was_not_found_cannot_be_stored_any_more(parcels):
+    batch = await foreseen(parcels, a_parcel("books"))  # sent, lost, and still waiting for the append lock
+    commit = GroupCommit(parcels.database, parcels.store)
+    assert not await commit._committed(batch.outcomes)
+    with pytest.raises(NotForeseen):
+        await make_true(parcels, batch)
+    assert await labels(parcels) == ["first"]
+
+
 async def test_a_lost_statement_that_nobody_can_tell_of_is_called_unknown(parcels):
     holder = await parcels.database.pool.acquire()
     losing = LosesStatement(parcels.database, "WITH appended", after=True, then=holder)
