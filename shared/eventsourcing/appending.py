@@ -101,15 +101,7 @@ class Appending:
     ) -> Appended | Exception | Stale:
         match code:
             case 0:
-                first = unit.steps[0]
-                return Appended(
-                    stream_id=first.step.stream_id,
-                    version=first.version + len(first.events),
-                    position=row["positions"][index],
-                    recorded_at=row["at"],
-                    number=unit.unit.number,
-                    events=tuple(events),
-                )
+                return unit.appended(row["positions"][index], row["at"], events)
             case 1:
                 return Stale(unit)
             case 2:
@@ -123,16 +115,15 @@ class Appending:
         steps = []
         events = []
         for n, unit in enumerate(units, start=1):
-            asked, first = unit.unit, unit.steps[0]
-            key = asked.idempotency
+            key = unit.unit.idempotency
             new_units.append(
                 (
                     unit.key,
                     key.request_sha256 if key else None,
                     bool(key and key.for_ever),
-                    asked.number,
-                    first.step.stream_id,
-                    first.version + len(first.events),
+                    unit.unit.number,
+                    unit.steps[0].step.stream_id,
+                    unit.version,
                 )
             )
             steps += [(n, step.step.stream_id, step.version) for step in unit.steps]

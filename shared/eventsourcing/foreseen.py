@@ -66,19 +66,10 @@ class Foresight:
         written = self._rows([event for events in recorded for event in events])
         if written is None:
             return None
-        outcomes = []
-        for unit, events in zip(units, recorded, strict=True):
-            first = unit.steps[0]
-            outcomes.append(
-                Appended(
-                    stream_id=first.step.stream_id,
-                    version=first.version + len(first.events),
-                    position=events[-1].position,
-                    recorded_at=at,
-                    number=unit.unit.number,
-                    events=tuple(events),
-                )
-            )
+        outcomes = [
+            unit.appended(events[-1].position, at, events)
+            for unit, events in zip(units, recorded, strict=True)
+        ]
         inserts, rows = written
         arguments = [*self._appending.arguments(units), left.head, at, *rows]
         return Foreseen(outcomes, _statement(inserts), arguments)

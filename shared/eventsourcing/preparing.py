@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from hashlib import sha256
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -15,7 +16,16 @@ from shared.contracts.envelope import partition_for
 from shared.eventsourcing.codec import Codec
 from shared.eventsourcing.decider import NotFound
 from shared.eventsourcing.encryption import Keys, SubjectKeys
-from shared.eventsourcing.log import Appended, IdempotencyKey, KeyReused, Meta, StaleVersion, Step, Unit
+from shared.eventsourcing.log import (
+    Appended,
+    IdempotencyKey,
+    KeyReused,
+    Meta,
+    Recorded,
+    StaleVersion,
+    Step,
+    Unit,
+)
 from shared.eventsourcing.publishing import Publisher
 from shared.runtime.ids import uuid7
 
@@ -65,6 +75,22 @@ class Prepared:
     key: bytes | None
     events: list[Any] = field(default_factory=list)
     rows: list[NewEvent] = field(default_factory=list)  # one per event
+
+    @property
+    def version(self) -> int:
+        """The version that the first step's stream has once this is stored."""
+        return self.steps[0].version + len(self.steps[0].events)
+
+    def appended(self, position: int, at: datetime, events: Sequence[Recorded]) -> Appended:
+        """Return what the sender is told: stored up to `position`, recorded at `at` (aware UTC)."""
+        return Appended(
+            stream_id=self.steps[0].step.stream_id,
+            version=self.version,
+            position=position,
+            recorded_at=at,
+            number=self.unit.number,
+            events=tuple(events),
+        )
 
     @property
     def size(self) -> int:

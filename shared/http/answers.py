@@ -53,7 +53,3 @@ class Ready(Response):
     def __init__(self, body: bytes, status: int, headers: list[tuple[bytes, bytes]]) -> None:
         self.body, self.status_code, self.raw_headers = body, status, headers
         self.background = None
-
-    def head(self) -> bytes:
-        """Return the header lines, each with its CRLF."""
-        return b"".join([b"%b: %b\r\n" % pair for pair in self.raw_headers])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from random import uniform
 from typing import Any, ClassVar, cast
 
@@ -72,6 +73,11 @@ class CorkedProtocol(HttpToolsProtocol):
         super()._start_asgi_task(cycle, app)
 
 
+def lines_of(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Return header lines, each with its CRLF; nothing in them is checked."""
+    return b"".join([b"%b: %b\r\n" % pair for pair in headers])
+
+
 def write_answer(send: Send, status: int, head: bytes, body: bytes) -> bool:
     """Write a complete answer at once, or say False where it has to go through ASGI's `send` itself.
 
@@ -85,8 +91,7 @@ def write_answer(send: Send, status: int, head: bytes, body: bytes) -> bool:
     if cycle.disconnected or cycle.response_started or cycle.flow.write_paused or not cycle.keep_alive:
         return False
     cycle.response_started = cycle.response_complete = True
-    defaults = b"".join([b"%b: %b\r\n" % pair for pair in cycle.default_headers])
-    answer = b"".join((STATUS_LINE[status], defaults, head, b"\r\n", body))
+    answer = b"".join((STATUS_LINE[status], lines_of(cycle.default_headers), head, b"\r\n", body))
     cycle.transport.write_now(answer)
     cycle.message_event.set()
     cycle.on_response()

@@ -20,7 +20,7 @@ from shared.eventsourcing.log import Appended
 from shared.http.answers import Ready
 from shared.http.auth import Authenticator
 from shared.http.consistency import Consistency
-from shared.http.corked import write_answer
+from shared.http.corked import lines_of, write_answer
 from shared.http.deadlines import Deadlines
 from shared.http.exchange import CURRENT, SCOPE_KEY, Exchange
 from shared.http.limits import Disconnected, check_address, check_json, read_limited, replayed
@@ -43,7 +43,7 @@ SECURITY_HEADERS: tuple[tuple[bytes, bytes], ...] = (
     (b"referrer-policy", b"no-referrer"),
     (b"x-content-type-options", b"nosniff"),
 )
-_SECURITY = b"".join([b"%b: %b\r\n" % pair for pair in SECURITY_HEADERS])
+_SECURITY = lines_of(SECURITY_HEADERS)
 _SECURED = frozenset(name for name, _ in SECURITY_HEADERS)
 
 
@@ -185,7 +185,8 @@ class _Reply:
         """Send an answer that is ready with one write, where the server can."""
         if not isinstance(response, Ready) or self._traffic.draining:
             return False
-        head = b"%bx-correlation-id: %b\r\n%b" % (response.head(), self._correlation_id.encode(), _SECURITY)
+        own = [*response.raw_headers, (b"x-correlation-id", self._correlation_id.encode())]
+        head = lines_of(own) + _SECURITY
         if not write_answer(self._send, response.status_code, head, bytes(response.body)):
             return False
         self.status = response.status_code

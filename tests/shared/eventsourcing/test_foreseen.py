@@ -14,19 +14,8 @@ from shared.eventsourcing.log import OutcomeUnknown
 from shared.eventsourcing.preparing import Prepared
 from shared.eventsourcing.projection import ReadModel
 from shared.messaging.feed import FeedPages
-from tests.support.parcels import PARCEL_LIST, ParcelSent, a_parcel, migrate, opened
+from tests.support.parcels import PARCEL_LIST, ParcelSent, a_parcel, opened
 from tests.support.unreliable import LosesStatement
-
-
-@pytest.fixture
-async def databases(fresh_databases):
-    return await fresh_databases("parcels", migrate)
-
-
-@pytest.fixture
-async def parcels(databases):
-    async with opened(databases) as parcels:
-        yield parcels
 
 
 async def the_long_way(parcels, *units):

@@ -20,7 +20,6 @@ from tests.support.parcels import (
     ParcelSent,
     WeighParcel,
     a_parcel,
-    migrate,
     opened,
     unit,
 )
@@ -32,17 +31,6 @@ CREATE FUNCTION read.refuse() RETURNS trigger LANGUAGE plpgsql AS
 CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON read.parcel_list_v1 DEFERRABLE INITIALLY DEFERRED
     FOR EACH ROW EXECUTE FUNCTION read.refuse();
 """
-
-
-@pytest.fixture
-async def databases(fresh_databases):
-    return await fresh_databases("parcels", migrate)
-
-
-@pytest.fixture
-async def parcels(databases):
-    async with opened(databases) as parcels:
-        yield parcels
 
 
 @pytest.fixture
