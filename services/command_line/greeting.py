@@ -6,11 +6,14 @@ from html import escape
 from pathlib import Path
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from shared.contracts.asyncapi import asyncapi_document
+from shared.http.problems import problem_of
+from shared.runtime.ids import uuid7
 
 _POLICY = "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; frame-ancestors 'none'"
 _QUESTIONS = {
@@ -41,8 +44,14 @@ def greeting(token_path: Path, transport: str) -> Starlette:
     async def asyncapi(_: Request) -> Response:
         return JSONResponse(asyncapi_document())
 
+    async def refuse(request: Request, error: Exception) -> Response:
+        # Every service explains the same problems; the page about them is taken from the first.
+        root = f"/{next(iter(_QUESTIONS))}"
+        return problem_of(error).answer(root=root, path=request.url.path, trace_id=str(uuid7()))
+
     return Starlette(
-        routes=[Route("/", page), Route("/greeting.css", style), Route("/asyncapi.json", asyncapi)]
+        routes=[Route("/", page), Route("/greeting.css", style), Route("/asyncapi.json", asyncapi)],
+        exception_handlers={HTTPException: refuse},
     )
 
 
