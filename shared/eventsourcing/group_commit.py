@@ -136,8 +136,9 @@ class GroupCommit:
             batch = self._take()
             if not batch:
                 self._arrived.clear()
-                await self._transactions.abandon()  # what the last commit began for senders that went away
+                await self._transactions.rest()  # what the last commit began for senders that went away
                 if self._stopping and not self._queue:
+                    await self._transactions.abandon()
                     return
                 continue
             try:

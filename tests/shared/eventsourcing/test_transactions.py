@@ -1,4 +1,4 @@
-"""A writer's transactions: one connection while it is busy, none while it is not."""
+"""A writer's transactions: one connection, and nothing begun on it while there is nothing to do."""
 
 from __future__ import annotations
 
@@ -34,12 +34,29 @@ async def open_transactions(database):
         )
 
 
-async def test_a_commit_makes_durable_and_gives_the_connection_back(database, transactions):
+async def test_a_commit_makes_durable_and_leaves_no_transaction_open(database, transactions):
     await (await transactions.begin()).execute(INSERT, "one")
     await transactions.commit(another=False)
     assert await database.pool.fetchval(COUNT) == 1
     assert await open_transactions(database) == 0
+
+
+async def test_a_writer_keeps_its_connection_until_it_ends(database, transactions):
+    pid = await (await transactions.begin()).fetchval("SELECT pg_backend_pid()")
+    await transactions.commit(another=False)
+    await transactions.rest()
+    assert await (await transactions.outside()).fetchval("SELECT pg_backend_pid()") == pid
+    await transactions.abandon()
     assert database.pool.get_idle_size() == database.pool.get_size()
+
+
+async def test_a_connection_that_the_server_ended_meanwhile_is_replaced(database, transactions):
+    pid = await (await transactions.outside()).fetchval("SELECT pg_backend_pid()")
+    await transactions.rest()
+    assert await database.pool.fetchval("SELECT pg_terminate_backend($1, 5000)", pid)
+    await (await transactions.begin()).execute(INSERT, "one")
+    await transactions.commit(another=False)
+    assert await database.pool.fetchval(COUNT) == 1
 
 
 async def test_a_commit_may_begin_the_next_transaction_on_the_same_connection(database, transactions):
@@ -55,11 +72,12 @@ async def test_a_commit_may_begin_the_next_transaction_on_the_same_connection(da
     assert await database.pool.fetchval(COUNT) == 1
 
 
-async def test_a_transaction_that_nothing_follows_in_is_not_left_open(database, transactions):
+@pytest.mark.parametrize("end", [Transactions.rest, Transactions.abandon])
+async def test_a_transaction_that_nothing_follows_in_is_not_left_open(database, transactions, end):
     await transactions.begin()
     await transactions.commit(another=True)
     assert await open_transactions(database) == 1
-    await transactions.abandon()
+    await end(transactions)
     assert await open_transactions(database) == 0
     await transactions.abandon()  # there is nothing left to abandon
 
