@@ -203,8 +203,7 @@ class GroupCommit:
 
     async def _append_foreseen(self, foreseen: Foreseen) -> list[Appended | Exception]:
         """Append in one statement, which is a transaction by itself: losing it is losing a COMMIT."""
-        async with asyncio.timeout(BATCH_SECONDS):
-            conn = await self._transactions.outside()
+        conn = await self._transactions.outside()
         failpoint("append.before_commit")
         try:
             async with asyncio.timeout(BATCH_SECONDS):

@@ -38,7 +38,7 @@ class Transactions:
         """Return the connection outside any transaction: a statement is one by itself."""
         conn = await self._connection()
         if self._begun:
-            await conn.execute("ROLLBACK")
+            await conn.execute("ROLLBACK", timeout=self._seconds)
             self._begun = False
         return conn
 
