@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import os
 import time
@@ -51,13 +52,18 @@ class SubjectKeys:
             known.update(self._remember({row["subject"]: row["key"] for row in rows}))
         return known
 
-    async def ensure(self, subjects: Collection[UUID]) -> Keys:
-        """Return a key per subject, durably making what is missing in one insert."""
+    def offer(self, subjects: Collection[UUID]) -> tuple[Keys, asyncio.Task[Keys] | None]:
+        """Return a key per subject to work with at once, and what makes the new ones durable, if any are new.
+
+        Nothing may be stored under a new key before that task is done. It returns the keys that count:
+        another process may have been faster, or the subject may be erased.
+        """
         known, missing = self._cached(subjects)
-        if missing:
-            # In one order, so that inserts at once, of this process or of two, cannot deadlock.
-            known.update(await self._make(sorted(missing, key=_as_number)))
-        return known
+        if not missing:
+            return known, None
+        # In one order, so that inserts at once, of this process or of two, cannot deadlock.
+        fresh = {subject: os.urandom(KEY_BYTES) for subject in sorted(missing, key=_as_number)}
+        return known | fresh, asyncio.create_task(self._make(fresh), name="new keys")
 
     async def erase(self, subject: UUID) -> None:
         """Destroy the subject's key for ever; a subject never seen can have no key made afterwards either."""
@@ -76,18 +82,17 @@ class SubjectKeys:
         )
         return [row["subject"] for row in rows]
 
-    async def _make(self, subjects: list[UUID]) -> Keys:
-        fresh = [os.urandom(KEY_BYTES) for _ in subjects]
+    async def _make(self, fresh: Keys) -> Keys:
         status = await self._database.pool.execute(
             "INSERT INTO subject_key (subject, key) SELECT * FROM unnest($1::uuid[], $2::bytea[]) "
             "ON CONFLICT (subject) DO NOTHING",
-            subjects,
-            fresh,
+            list(fresh),
+            list(fresh.values()),
         )
-        if status == f"INSERT 0 {len(subjects)}":
-            return self._remember(dict(zip(subjects, fresh, strict=True)))
+        if status == f"INSERT 0 {len(fresh)}":
+            return self._remember(fresh)
         rows = await self._database.pool.fetch(  # another process was first, for some of them at least
-            "SELECT subject, key FROM subject_key WHERE subject = ANY($1::uuid[])", subjects
+            "SELECT subject, key FROM subject_key WHERE subject = ANY($1::uuid[])", list(fresh)
         )
         return self._remember({row["subject"]: row["key"] for row in rows})
 

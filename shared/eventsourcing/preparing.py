@@ -166,14 +166,24 @@ class Preparing:
         return known
 
     async def _encode(self, prepared: Sequence[Prepared]) -> None:
-        subjects = {
-            subject
-            for unit in prepared
-            for step in unit.steps
-            for event in step.events
-            for subject in self._codec.subjects(event)
-        }
-        keys = await self._keys.ensure(subjects) if subjects else {}
+        """Seal and encode all events, while the keys of people not met before are made durable."""
+        keys, making = self._keys.offer({subject for unit in prepared for subject in self._subjects(unit)})
+        try:
+            if making is not None:
+                await asyncio.sleep(0)  # the insert is on its way before this takes its time
+            await self._encode_all(prepared, keys)
+        finally:
+            made = {} if making is None else await making
+        other = {subject for subject, key in made.items() if keys[subject] != key}
+        if other:
+            again = [unit for unit in prepared if not other.isdisjoint(self._subjects(unit))]
+            await self._encode_all(again, {**keys, **made})
+
+    def _subjects(self, unit: Prepared) -> set[UUID]:
+        of = self._codec.subjects
+        return {subject for step in unit.steps for event in step.events for subject in of(event)}
+
+    async def _encode_all(self, prepared: Sequence[Prepared], keys: Keys) -> None:
         erased = None in keys.values()
         for number, unit in enumerate(prepared, start=1):
             if number % _AT_ONCE == 0:
@@ -181,6 +191,7 @@ class Preparing:
             self._encode_unit(unit, keys, erased=erased)
 
     def _encode_unit(self, unit: Prepared, keys: Keys, *, erased: bool) -> None:
+        unit.events, unit.rows = [], []
         meta = _meta_json(unit.unit.meta)
         stored_meta = meta.decode()
         for step in unit.steps:

@@ -236,6 +236,32 @@ async def test_personal_fields_are_sealed_at_rest_and_erased_with_their_key(parc
     assert later.event.label == ERASED  # no second key can ever be made
 
 
+async def test_what_two_processes_seal_at_once_for_new_people_opens_under_the_keys_that_count(databases):
+    people = [derived(UUID(int=n), "new") for n in range(20)]
+    async with opened(databases) as one, opened(databases) as two:
+        await asyncio.gather(
+            *(
+                append(each, *(a_parcel("books", sender_id=person) for person in people))
+                for each in (one, two)
+            )
+        )
+    async with opened(databases) as later:
+        events = await later.store.read(later.database.pool, 0, 40)
+        assert [recorded.event.label for recorded in events] == ["books"] * 40
+        assert await rows(later, "SELECT DISTINCT label FROM read.parcel_list_v1") == [("books",)]
+
+
+async def test_nothing_is_sealed_anew_for_a_person_who_was_erased_elsewhere(databases):
+    async with opened(databases) as elsewhere:
+        await elsewhere.keys.erase(ANNA)
+    async with opened(databases) as parcels:
+        await append(parcels, a_parcel("a secret"), a_parcel("books", sender_id=derived(ANNA, "other")))
+        events = await parcels.store.read(parcels.database.pool, 0, 2)
+        assert [recorded.event.label for recorded in events] == [ERASED, "books"]
+        labels = await rows(parcels, "SELECT label FROM read.parcel_list_v1")
+        assert sorted(labels) == [(ERASED,), ("books",)]
+
+
 async def test_the_outbox_chain_closes_per_partition(parcels):
     await append(parcels, *(a_parcel(str(n), sender_id=derived(UUID(int=n), "x")) for n in range(40)))
     await append(parcels, *(a_parcel(str(n)) for n in range(20)))
