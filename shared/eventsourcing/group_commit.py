@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,6 @@ from shared.runtime.failpoints import failpoint
 
 CAP_UNITS = 64
 CAP_BYTES = 1 << 20
-PREPARATIONS = 3  # at once: who comes while new keys are being committed need not wait for that first
 BATCH_SECONDS = 8.0
 _OVERLOADED = (asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError)
 _LOST = (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError)
@@ -50,8 +49,8 @@ class GroupCommit:
     """The appender of one process. `submit` returns once the unit is durable.
 
     There is no timer: a lone unit commits at once, and under load a batch is what came in during the last
-    commit, up to 64 units or 1 MiB. What needs no lock (deciding a new stream, sealing, encoding) is done
-    while the previous batch commits, for all that arrived in one turn of the loop together.
+    commit and is still coming in, turn by turn of the loop, up to 64 units or 1 MiB. What needs no lock
+    (deciding a new stream, sealing, encoding) is done while the previous batch commits.
     """
 
     def __init__(self, database: Database, store: EventStore) -> None:
@@ -99,17 +98,14 @@ class GroupCommit:
         return waiting.answer
 
     async def _prepare_all(self) -> None:
-        under_way: set[asyncio.Task[None]] = set()
         while True:
             await self._new_arrived.wait()
             self._new_arrived.clear()
+            await _together(self._new)
             batch, self._new = [waiting for waiting in self._new if not waiting.answer.done()], []
             if batch:
-                under_way.add(asyncio.create_task(self._prepare(batch), name="preparation"))
-                if len(under_way) == PREPARATIONS:
-                    _, under_way = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+                await self._prepare(batch)
             if self._stopping and not self._new:
-                await asyncio.gather(*under_way)
                 return
 
     async def _prepare(self, batch: Sequence[_Waiting]) -> None:
@@ -133,6 +129,7 @@ class GroupCommit:
     async def _run(self) -> None:
         while True:
             await self._arrived.wait()
+            await _together(self._queue)
             batch = self._take()
             if not batch:
                 self._arrived.clear()
@@ -268,6 +265,14 @@ class GroupCommit:
             raise _CommitLost(
                 "the connection was lost in COMMIT; whether it took effect is not known"
             ) from error
+
+
+async def _together(waiting: Collection[_Waiting]) -> None:
+    """Wait while every turn of the loop brings more, up to a batch: fewer and fuller ones cost less."""
+    known = 0
+    while known < len(waiting) < CAP_UNITS:
+        known = len(waiting)
+        await asyncio.sleep(0)
 
 
 def _settle(waiting: _Waiting, outcome: Appended | Exception) -> None:

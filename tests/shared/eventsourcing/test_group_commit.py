@@ -48,6 +48,25 @@ async def test_units_that_arrive_together_share_a_commit(parcels, commit):
     assert commits < 10
 
 
+async def one_each_turn(commit, number):
+    """Submit one unit in every turn of the loop, as requests on many connections arrive."""
+    answers = []
+    for n in range(number):
+        answers.append(commit.submit(a_parcel(str(n))))
+        await asyncio.sleep(0)
+    return await asyncio.gather(*answers)
+
+
+async def test_units_that_arrive_one_turn_after_the_other_share_a_commit(commit):
+    await commit.submit(a_parcel())
+    assert len({outcome.recorded_at for outcome in await one_each_turn(commit, 20)}) == 1
+
+
+async def test_units_that_go_on_arriving_do_not_hold_up_the_first(commit):
+    await commit.submit(a_parcel())
+    assert len({outcome.recorded_at for outcome in await one_each_turn(commit, 500)}) > 1
+
+
 async def test_a_busy_appender_leaves_no_transaction_open_behind_it(parcels, commit):
     await asyncio.gather(*(commit.submit(a_parcel(str(n))) for n in range(200)))
     await asyncio.sleep(0)
