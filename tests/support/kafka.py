@@ -9,7 +9,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from hashlib import sha256
@@ -27,6 +27,7 @@ CACHE = Path(__file__).parents[2] / ".plumbline" / "kafka-test"
 REMEDY = f"set {GIVEN_VARIABLE} or {HOME_VARIABLE}, or install Java >= 17 and Maven, or Docker"
 IMAGE = "apache/kafka:4.1.0"
 START_SECONDS = 60.0
+CLUSTER = "cGx1bWJsaW5lLXRlc3RzLg"
 
 # One replica of everything, and a group is complete as soon as its first member is there.
 PROPERTIES = """
@@ -62,19 +63,32 @@ class Broker:
     _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     @classmethod
-    def of_jars(cls, libraries: Path, *, advertised: int | None = None) -> Broker:
-        """Prepare a broker in a folder of its own. `advertised` is the port of a proxy in front of it."""
+    def of_jars(
+        cls,
+        libraries: Path,
+        *,
+        advertised: int | None = None,
+        ports: tuple[int, int] | None = None,
+        more: str = "",
+        formatted: Sequence[str] = (),
+    ) -> Broker:
+        """Prepare a broker in a folder of its own. `advertised` is the port of a proxy in front of it.
+
+        `ports` are those of broker and controller; a line of `more` wins over the property of the same name
+        above; `formatted` goes to the tool that makes the log's folder.
+        """
         folder = Path(tempfile.mkdtemp(prefix="plumbline-test-kafka-"))
-        port, controller = _free_port(), _free_port()
+        port, controller = ports or (free_port(), free_port())
         settings = folder / "server.properties"
         settings.write_text(
             PROPERTIES.format(port=port, controller=controller, advertised=advertised or port, folder=folder)
+            + more
         )
         # No second compiler tier and no parallel collector: half the start-up time, 300 MB.
         java = ["java", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{libraries}/*"]
         broker = cls(f"127.0.0.1:{port}", lambda main: [*java, main], folder)
         subprocess.run(
-            [*java, "kafka.tools.StorageTool", "format", "-t", "cGx1bWJsaW5lLXRlc3RzLg", "-c", str(settings)],
+            [*java, "kafka.tools.StorageTool", "format", "-t", CLUSTER, "-c", str(settings), *formatted],
             check=True,
             capture_output=True,
         )
@@ -232,7 +246,7 @@ def _resolved_by_maven() -> Path | None:
 
 
 def _in_docker() -> Iterator[Broker]:
-    port, name = _free_port(), f"plumbline-test-kafka-{uuid4().hex[:8]}"
+    port, name = free_port(), f"plumbline-test-kafka-{uuid4().hex[:8]}"
     options = {
         "KAFKA_NODE_ID": "1",
         "KAFKA_PROCESS_ROLES": "broker,controller",
@@ -265,7 +279,7 @@ def _ran(*command: str) -> bool:
         return False
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
