@@ -29,6 +29,15 @@ IMAGE = "apache/kafka:4.1.0"
 START_SECONDS = 60.0
 CLUSTER = "cGx1bWJsaW5lLXRlc3RzLg"
 
+# What a broker of three says otherwise.
+CLUSTERED = """
+node.id={node}
+controller.quorum.voters={voters}
+offsets.topic.replication.factor=3
+transaction.state.log.replication.factor=3
+share.coordinator.state.topic.replication.factor=3
+"""
+
 # One replica of everything, and a group is complete as soon as its first member is there.
 PROPERTIES = """
 process.roles=broker,controller
@@ -69,6 +78,7 @@ class Broker:
         *,
         advertised: int | None = None,
         ports: tuple[int, int] | None = None,
+        megabytes: int = 512,
         more: str = "",
         formatted: Sequence[str] = (),
     ) -> Broker:
@@ -85,7 +95,14 @@ class Broker:
             + more
         )
         # No second compiler tier and no parallel collector: half the start-up time, 300 MB.
-        java = ["java", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{libraries}/*"]
+        java = [
+            "java",
+            f"-Xmx{megabytes}m",
+            "-XX:+UseSerialGC",
+            "-XX:TieredStopAtLevel=1",
+            "-cp",
+            f"{libraries}/*",
+        ]
         broker = cls(f"127.0.0.1:{port}", lambda main: [*java, main], folder)
         subprocess.run(
             [*java, "kafka.tools.StorageTool", "format", "-t", CLUSTER, "-c", str(settings), *formatted],
@@ -93,6 +110,18 @@ class Broker:
             capture_output=True,
         )
         return broker
+
+    @classmethod
+    def three_of_jars(cls, libraries: Path) -> list[Broker]:
+        """Prepare a cluster of three, each a controller too. None of them answers before two have started."""
+        ports = {node: (free_port(), free_port()) for node in (1, 2, 3)}
+        voters = ",".join(f"{node}@127.0.0.1:{controller}" for node, (_, controller) in ports.items())
+        return [
+            cls.of_jars(
+                libraries, ports=found, megabytes=256, more=CLUSTERED.format(node=node, voters=voters)
+            )
+            for node, found in ports.items()
+        ]
 
     def start(self) -> Broker:
         """Start and wait until the port answers."""
