@@ -31,7 +31,8 @@ from shared.messaging.relay import Relay
 from shared.messaging.topics import declare
 from shared.runtime.metrics import Metrics
 from shared.runtime.settings import KafkaSettings
-from tests.support.kafka import Broker, found
+from tests.support.kafka import Broker
+from tests.support.kafka_rungs import found
 
 MESSAGES = 5_000
 _BARE = "bench.bare"
