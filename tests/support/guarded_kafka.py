@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -97,6 +98,15 @@ class GuardedKafka:
         servers = told.pop("KAFKA_BOOTSTRAP_SERVERS")
         values = {name.removeprefix("PLUMBLINE_KAFKA__").lower(): value for name, value in told.items()}
         return KafkaAccess(bootstrap_servers=servers, settings=KafkaSettings.model_validate(values))
+
+    def set_password(self, password: str) -> None:
+        """Give the account another password; who is in stays in until the broker ends."""
+        assert self.broker.command is not None
+        change = ["--alter", "--add-config", f"SCRAM-SHA-512=[password={password}]"]
+        whose = ["--entity-type", "users", "--entity-name", USER]
+        at = ["--bootstrap-server", self.broker.bootstrap_servers]
+        command = [*self.broker.command("kafka.admin.ConfigCommand"), *at, *change, *whose]
+        subprocess.run(command, check=True, capture_output=True)
 
 
 def guarded(libraries: Path, folder: Path) -> GuardedKafka:

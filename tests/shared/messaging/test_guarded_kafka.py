@@ -24,7 +24,7 @@ from tests.shared.http.conftest import NOON
 from tests.shared.http.test_service import PARCELS, client_of, settings_of
 from tests.shared.messaging.depot import World, running
 from tests.shared.messaging.test_kafka import a_chain
-from tests.shared.messaging.test_kafka_transport import relay_of, sent
+from tests.shared.messaging.test_kafka_transport import relay_of, relayed, sent
 from tests.support import parcels
 from tests.support.guarded_kafka import (
     MUTUAL,
@@ -128,6 +128,38 @@ async def test_a_worker_that_is_refused_says_why_goes_on_knocking_and_follows_th
         await until(told, "nobody learns why nothing goes to Kafka")
         await until(world.heard, "a closed door holds up the depot")
     assert not any(secret in relay.refused for secret in (WRONG, PASSWORD))
+
+
+@pytest.mark.fault
+@pytest.mark.timeout(400)  # what is on its way to a broker is given up after a minute
+async def test_a_password_that_is_changed_under_way_stops_nothing_but_kafka_until_it_is_put_right(
+    world: World, kafka_behind_doors: GuardedKafka
+):
+    access = kafka_behind_doors.access(SCRAM)
+    await declare(access, world.source.store.partitions)
+    relay = relay_of(world, access)
+    listener = KafkaListener(world.depot.consumer, access, group=world.topic)
+    progress = Progress(world.depot.consumer, poll=0.1, patience=0.5)
+
+    async def refused() -> bool:
+        return "invalid credentials" in relay.refused
+
+    async def let_in() -> bool:
+        return relay.refused == "" and await relayed(world)
+
+    async with running(relay.run, listener.run, progress.run):
+        await world.send(5)
+        await until(let_in, "the relay does not come in")
+        try:
+            await asyncio.to_thread(kafka_behind_doors.set_password, WRONG)
+            await asyncio.to_thread(kafka_behind_doors.broker.restart)
+            await world.send(5)
+            await until(refused, "the relay does not say why it stands still", 180)
+            await until(world.heard, "a closed door holds up the depot")
+        finally:
+            await asyncio.to_thread(kafka_behind_doors.set_password, PASSWORD)
+        await until(let_in, "the relay does not come in again")
+    assert sorted(await world.depot.effects(), key=lambda effect: effect[1]) == await world.facts()
 
 
 async def test_a_service_that_kafka_refuses_serves_its_api_and_tells_why(
