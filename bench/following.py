@@ -18,7 +18,7 @@ from bench.relaying import broker
 from bench.requests import Requests
 from bench.servers import Bench
 from services.command_line.services import definitions
-from shared.messaging.kafka import KafkaAccess
+from shared.messaging.brokers import KafkaAccess
 from shared.messaging.topics import declare
 from shared.runtime.settings import KafkaSettings
 

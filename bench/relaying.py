@@ -20,9 +20,9 @@ from services.intake.app import LOG as INTAKE
 from services.sla.app import LOG as SLA
 from services.sla.subscribes import SUBSCRIPTIONS
 from shared.http.serve import run_loop, set_aside
+from shared.messaging.brokers import KafkaAccess
 from shared.messaging.consumer import Consumer
 from shared.messaging.feed import FeedPages
-from shared.messaging.kafka import KafkaAccess
 from shared.messaging.kafka_listener import KafkaListener
 from shared.messaging.measures import Measures
 from shared.messaging.message import Message
@@ -31,7 +31,8 @@ from shared.messaging.relay import Relay
 from shared.messaging.topics import declare
 from shared.runtime.metrics import Metrics
 from shared.runtime.settings import KafkaSettings
-from tests.support.kafka import Broker, found
+from tests.support.kafka import Broker
+from tests.support.kafka_rungs import found
 
 MESSAGES = 5_000
 _BARE = "bench.bare"

@@ -7,6 +7,7 @@ import sys
 from typing import Annotated
 
 import typer
+from aiokafka.errors import KafkaError
 from rich.console import Console
 
 from services.command_line.access import Refused
@@ -30,12 +31,13 @@ from services.command_line.tail import tail
 from services.command_line.tokens import token
 from services.command_line.up import up as run_all
 from shared.http.serve import PortTaken
+from shared.messaging.brokers import NotLetIn
 from shared.runtime import logging
 from shared.runtime.database import DatabaseAway
 from shared.runtime.postgres_binaries import NoPostgres
 
 ERRORS = Console(stderr=True, highlight=False)
-EXPECTED = (DatabaseAway, NoDatabases, NoPostgres, NotRunning, PortTaken, Refused)
+EXPECTED = (DatabaseAway, KafkaError, NoDatabases, NoPostgres, NotLetIn, NotRunning, PortTaken, Refused)
 
 app = typer.Typer(
     name="plumbline",

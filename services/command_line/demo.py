@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.panel import Panel
 
 from services.command_line.access import Access, UrlOption
+from services.command_line.brokers import brokers
 from services.command_line.installation import Installation
 from services.command_line.journey import PEOPLE, Journey, Told
 from services.command_line.listeners import FeedListener, KafkaListener
@@ -59,7 +60,7 @@ def access_of(url: str, issuer: Issuer) -> Callable[[str], Access]:
 
 async def play(access: Callable[[str], Access], kafka: str | None, show_step: Callable[[Told], None]) -> int:
     """Play the journey, telling each step, and return how many there were."""
-    listener = KafkaListener(kafka) if kafka else FeedListener(access("max.metrics"))
+    listener = KafkaListener(brokers(kafka)) if kafka else FeedListener(access("max.metrics"))
     count = 0
     async with listener:
         async for told in Journey(access, listener).play():

@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaConsumer
 from services.command_line.access import Access
 from services.command_line.installation import SERVICES
 from shared.contracts.registry import TOPICS
+from shared.messaging.brokers import KafkaAccess
 
 _PATIENCE_SECONDS = 60.0
 _WAIT_SECONDS = 5
@@ -80,12 +81,17 @@ class FeedListener(_Heard):
 class KafkaListener(_Heard):
     """Reads every topic with a plain consumer outside any group, from the topics' present ends."""
 
-    def __init__(self, servers: str) -> None:
+    def __init__(self, kafka: KafkaAccess) -> None:
         super().__init__()
-        self._consumer = AIOKafkaConsumer(*TOPICS, bootstrap_servers=servers, auto_offset_reset="latest")
+        self._kafka = kafka
+        self._consumer = AIOKafkaConsumer(*TOPICS, **kafka.options(), auto_offset_reset="latest")
 
     async def __aenter__(self) -> Self:
-        await self._consumer.start()
+        try:
+            await self._kafka.start(self._consumer)
+        except BaseException:
+            await self._consumer.stop()
+            raise
         await self._consumer.seek_to_end()
         for partition in self._consumer.assignment():
             await self._consumer.position(partition)  # seeking is lazy: be there before the first event

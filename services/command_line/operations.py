@@ -9,12 +9,12 @@ from typing import Annotated
 from uuid import UUID
 
 import typer
-from pydantic import SecretStr
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from services.command_line import diagnosis
+from services.command_line.brokers import brokers
 from services.command_line.installation import SERVICES, Installation
 from services.command_line.opened import ACTOR, Opened, chosen, opened, run_here
 from services.command_line.services import definitions
@@ -24,7 +24,6 @@ from shared.eventsourcing.erasure import erased_everywhere
 from shared.eventsourcing.housekeeping import SourceRewound, erasure_rules, note
 from shared.eventsourcing.log import Unit
 from shared.http.entry import migrate_service
-from shared.messaging.kafka import KafkaAccess
 from shared.messaging.reconcile import Rewound
 from shared.messaging.reconcile import reconcile as reconcile_source
 from shared.messaging.source_feed import HttpSourceFeed
@@ -34,7 +33,6 @@ from shared.runtime.http_client import http_client
 from shared.runtime.settings import ServiceSettings
 
 OUT = Console(highlight=False)
-_NO_DATABASE = SecretStr("postgresql:///")  # topics are Kafka's alone
 
 ServiceOption = Annotated[
     str | None, typer.Option("--service", "-s", help=f"One of {', '.join(SERVICES)}; all when left out.")
@@ -198,16 +196,12 @@ def topics(
     *, apply: Annotated[bool, typer.Option("--apply", help="Create what is missing.")] = False
 ) -> None:
     """Show which Kafka topics are there and which would be declared; `--apply` declares them."""
-    settings = ServiceSettings(database_url=_NO_DATABASE, keys_database_url=_NO_DATABASE)
-    servers = settings.kafka_bootstrap_servers
-    if not servers:
-        raise typer.BadParameter("set KAFKA_BOOTSTRAP_SERVERS")
+    access = brokers()
     wanted = {
         topic: definition.log.partitions
         for definition in definitions().values()
         for topic in definition.log.publisher.topic_names()
     }
-    access = KafkaAccess(bootstrap_servers=servers, settings=settings.kafka)
     table = Table("topic", "partitions", "at the broker")
     for each in run_here(declare(access, wanted, dry_run=not apply)):
         made = "declared now" if apply else "missing"

@@ -12,8 +12,10 @@ from aiokafka import AIOKafkaConsumer
 from rich.console import Console
 
 from services.command_line.access import Access, TokenOption, UrlOption
+from services.command_line.brokers import brokers
 from services.command_line.installation import SERVICES
 from shared.contracts.registry import TOPICS
+from shared.messaging.brokers import KafkaAccess
 
 OUT = Console(highlight=False)
 _WAIT_SECONDS = 20
@@ -33,7 +35,7 @@ def tail(
 
     async def run() -> None:
         if kafka:
-            async for event in _from_kafka(kafka, from_start=from_start):
+            async for event in _from_kafka(brokers(kafka), from_start=from_start):
                 _show(event, as_json=output_json)
             return
         async with Access.of(url, token) as access, asyncio.TaskGroup() as group:
@@ -55,15 +57,15 @@ async def _follow(access: Access, service: str, *, from_start: bool, as_json: bo
         after = page["position"]
 
 
-async def _from_kafka(servers: str, *, from_start: bool) -> AsyncIterator[dict[str, Any]]:
+async def _from_kafka(kafka: KafkaAccess, *, from_start: bool) -> AsyncIterator[dict[str, Any]]:
     consumer = AIOKafkaConsumer(
         *TOPICS,
-        bootstrap_servers=servers,
+        **kafka.options(),
         enable_auto_commit=False,
         auto_offset_reset="earliest" if from_start else "latest",
     )
-    await consumer.start()
     try:
+        await kafka.start(consumer)
         async for record in consumer:
             headers = {name: value.decode() for name, value in record.headers}
             yield {"headers": headers, "data": json.loads(record.value)}

@@ -13,9 +13,9 @@ import structlog
 from shared.eventsourcing.event_store import EventStore
 from shared.eventsourcing.timers import TimerPoller
 from shared.http.context import ServiceContext, ServiceDefinition
+from shared.messaging.brokers import KafkaAccess
 from shared.messaging.consumer import Consumer
 from shared.messaging.feed_listener import FeedListener
-from shared.messaging.kafka import KafkaAccess
 from shared.messaging.kafka_listener import EXIT_CODE, KafkaListener
 from shared.messaging.measures import Measures
 from shared.messaging.progress import Progress

@@ -9,7 +9,7 @@ from aiokafka.errors import KafkaError
 from pydantic import SecretStr
 
 from shared.contracts.registry import TOPICS
-from shared.messaging.kafka import KafkaAccess
+from shared.messaging.brokers import KafkaAccess, NotLetIn
 from shared.messaging.topics import Declared, declare
 from shared.runtime import logging
 from shared.runtime.settings import ServiceSettings
@@ -21,7 +21,10 @@ _NO_DATABASE = SecretStr("postgresql:///")
 
 
 async def declare_when_there(access: KafkaAccess) -> list[Declared]:
-    """Declare what is missing, waiting up to five minutes for a broker that is not up yet."""
+    """Declare what is missing, waiting up to five minutes for a broker that is not up yet.
+
+    Raises `NotLetIn` at once: a broker that refuses us goes on doing so.
+    """
     deadline = asyncio.get_running_loop().time() + _PATIENCE_SECONDS
     while True:
         try:
@@ -41,7 +44,11 @@ def main() -> None:
     servers = settings.kafka_bootstrap_servers
     if not servers:
         raise SystemExit("KAFKA_BOOTSTRAP_SERVERS is not set")
-    found = asyncio.run(declare_when_there(KafkaAccess(bootstrap_servers=servers, settings=settings.kafka)))
+    try:
+        access = KafkaAccess(bootstrap_servers=servers, settings=settings.kafka)
+        found = asyncio.run(declare_when_there(access))
+    except NotLetIn as refused:
+        raise SystemExit(f"Kafka does not let us in: {refused}") from None
     for each in found:
         _LOG.info("topic", name=each.name, partitions=each.partitions, found=each.found)
     if any(each.differs for each in found):

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 import structlog
@@ -13,11 +11,10 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from aiokafka.errors import KafkaError, ProducerClosed
 
+from shared.messaging.brokers import START_SECONDS, KafkaAccess
 from shared.messaging.message import Message
 from shared.messaging.outbox import Place
-from shared.runtime.settings import KafkaSettings
 
-START_SECONDS: Final = 30.0
 SEND_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 5.0
 COMMIT_SECONDS: Final = 2.0
@@ -38,33 +35,6 @@ class Record(Protocol):
     key: bytes | None
     headers: Sequence[tuple[str, bytes]]
     value: bytes | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KafkaAccess:
-    """Where the brokers are and how to be let in."""
-
-    bootstrap_servers: str
-    settings: KafkaSettings = field(default_factory=KafkaSettings)
-
-    def options(self) -> dict[str, Any]:
-        """Return the arguments that every client of aiokafka takes."""
-        settings = self.settings
-        options: dict[str, Any] = {
-            "bootstrap_servers": self.bootstrap_servers,
-            "security_protocol": settings.security_protocol,
-            "metadata_max_age_ms": 60_000,
-        }
-        if settings.security_protocol.endswith("SSL"):
-            options["ssl_context"] = ssl.create_default_context(cafile=settings.ssl_cafile)
-        if settings.security_protocol.startswith("SASL"):
-            password = settings.sasl_password
-            options |= {
-                "sasl_mechanism": settings.sasl_mechanism,
-                "sasl_plain_username": settings.sasl_username,
-                "sasl_plain_password": password.get_secret_value() if password else None,
-            }
-        return options
 
 
 class KafkaSender:
@@ -92,7 +62,7 @@ class KafkaSender:
                     request_timeout_ms=30_000,
                     retry_backoff_ms=200,
                 )
-                await asyncio.wait_for(self._producer.start(), START_SECONDS)
+                await self._access.start(self._producer)
             await asyncio.wait_for(self._send(messages), SEND_SECONDS)
         except BaseException:
             await self.close()
@@ -137,27 +107,24 @@ class GroupReader:
     """
 
     def __init__(self, access: KafkaAccess, group: str, topics: Collection[str]) -> None:
+        self._access = access
         self._consumer = AIOKafkaConsumer(
             *topics,
             **access.options(),
             group_id=group,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
-            isolation_level="read_uncommitted",
-            max_poll_interval_ms=300_000,
             session_timeout_ms=30_000,
             heartbeat_interval_ms=5_000,
             rebalance_timeout_ms=60_000,
             # Exactly one, and not the sticky one, whose state all consumers of a process share.
             partition_assignment_strategy=(RoundRobinPartitionAssignor,),
-            max_partition_fetch_bytes=1_048_576,
             fetch_max_bytes=8_388_608,
-            check_crcs=True,
         )
 
     async def start(self) -> None:
         """Join the group."""
-        await asyncio.wait_for(self._consumer.start(), START_SECONDS)
+        await self._access.start(self._consumer)
 
     async def poll(self, *, seconds: float, paused: Collection[Place]) -> list[Record]:
         """Return what has arrived, waiting up to `seconds`; nothing of the `paused` partitions is fetched."""
@@ -202,8 +169,8 @@ async def tails(access: KafkaAccess, places: Collection[Place]) -> dict[Place, l
     consumer = AIOKafkaConsumer(**access.options(), enable_auto_commit=False, auto_offset_reset="earliest")
     found: dict[Place, list[Record]] = {place: [] for place in places}
     try:
+        await access.start(consumer)
         async with asyncio.timeout(START_SECONDS):
-            await consumer.start()
             partitions = [TopicPartition(*place) for place in places]
             consumer.assign(partitions)
             begins = await consumer.beginning_offsets(partitions)

@@ -13,10 +13,11 @@ import structlog
 from shared.contracts.envelope import ForeignMessage
 from shared.eventsourcing.log import StoreFork
 from shared.messaging import parked
+from shared.messaging.brokers import KafkaAccess
 from shared.messaging.consumer import Ahead, Consumer
 from shared.messaging.failures import Backoff, unless
 from shared.messaging.hearing import AT_ONCE, Language
-from shared.messaging.kafka import GroupReader, KafkaAccess, Record
+from shared.messaging.kafka import GroupReader, Record
 from shared.messaging.message import Message, Partition, demultiplex
 from shared.messaging.outbox import Place
 from shared.messaging.parked import Foreign
@@ -76,17 +77,18 @@ class KafkaListener:
         """Listen until `stopping` is set; the batch in hand is finished and committed."""
         backoff = Backoff()
         while not stopping.is_set():
-            reader = GroupReader(self._access, self._group, self._sources)
             self._held.clear()
             self._taken.clear()
             reason = "failure"
             try:
-                await unless(stopping, reader.start())
-                reason = await self._follow(reader, stopping, backoff)
+                reader = GroupReader(self._access, self._group, self._sources)
+                try:
+                    await unless(stopping, reader.start())
+                    reason = await self._follow(reader, stopping, backoff)
+                finally:
+                    await reader.close()
             except Exception as error:  # noqa: BLE001  a reader that raised is not to be trusted any more
                 _LOG.warning("kafka: new consumer", error=repr(error))
-            finally:
-                await reader.close()
             if not stopping.is_set():
                 self._consumer.measures.rebuilt(reason).inc()
                 if reason != "failure" and self._watchdog.rebuilt(_now(), reason):
@@ -223,11 +225,8 @@ class KafkaListener:
 
     def _offsets(self, records: Sequence[Record]) -> dict[Place, int]:
         held = {(place.topic, place.number) for place in self._held}
-        return {
-            (record.topic, record.partition): record.offset + 1
-            for record in records
-            if (record.topic, record.partition) not in held
-        }
+        seen = {(record.topic, record.partition): record.offset + 1 for record in records}
+        return {place: offset for place, offset in seen.items() if place not in held}
 
 
 def _read(record: Record, source: str, language: Language) -> Message:

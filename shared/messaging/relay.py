@@ -12,8 +12,9 @@ import structlog
 from shared.contracts.envelope import ForeignMessage
 from shared.eventsourcing.event_store import EventStore
 from shared.eventsourcing.log import NewerData, StoreFork
+from shared.messaging.brokers import KafkaAccess
 from shared.messaging.failures import Backoff, cancelled, deterministic, unless, wait_for_event
-from shared.messaging.kafka import KafkaAccess, KafkaSender, Record, tails
+from shared.messaging.kafka import KafkaSender, Record, tails
 from shared.messaging.lease import Lease, LeaseLost
 from shared.messaging.measures import Measures
 from shared.messaging.message import Message

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError, UnknownTopicOrPartitionError, for_code
 
-from shared.messaging.kafka import START_SECONDS, KafkaAccess
+from shared.messaging.brokers import START_SECONDS, KafkaAccess
 
 
 class PartitionsDiffer(Exception):
@@ -66,7 +65,7 @@ async def compare(access: KafkaAccess, topics: Mapping[str, int]) -> None:
 async def _admin(access: KafkaAccess) -> AsyncIterator[Any]:
     admin = AIOKafkaAdminClient(**access.options(), request_timeout_ms=int(START_SECONDS * 1000))
     try:
-        await asyncio.wait_for(admin.start(), START_SECONDS)
+        await access.start(admin)
         yield admin
     finally:
         await admin.close()
@@ -83,9 +82,6 @@ async def _counts(admin: Any, names: Collection[str]) -> dict[str, int]:
     return counts
 
 
-_MESSAGE_BYTES: Final = 1_048_576
-
-
 def _new(access: KafkaAccess, name: str, partitions: int) -> NewTopic:
     copies = access.settings.replication_factor
     return NewTopic(
@@ -97,6 +93,6 @@ def _new(access: KafkaAccess, name: str, partitions: int) -> NewTopic:
             "retention.ms": "-1",
             "min.insync.replicas": str(max(1, copies - 1)),
             "unclean.leader.election.enable": "false",
-            "max.message.bytes": str(_MESSAGE_BYTES),
+            "max.message.bytes": "1048576",
         },
     )

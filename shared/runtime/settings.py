@@ -31,6 +31,8 @@ class KafkaSettings(BaseModel):
     sasl_username: str | None = Field(default=None, description="of this service")
     sasl_password: SecretStr | None = Field(default=None, description="of this service")
     ssl_cafile: Path | None = Field(default=None, description="certificates of the brokers' authority")
+    ssl_certfile: Path | None = Field(default=None, description="of this service, where brokers ask for one")
+    ssl_keyfile: Path | None = Field(default=None, description="its private key, not encrypted")
     replication_factor: int = Field(default=3, ge=1, description="copies of every partition")
 
 
@@ -190,17 +192,12 @@ def env_example() -> str:
 
 def refuse_unknown(environment: Mapping[str, str]) -> None:
     """Raise ValueError for a `PLUMBLINE_` name that nothing reads, naming the nearest one that is read."""
-    known: set[str] = set()
-    open_ended: list[str] = []
-    for variable in variables():
-        if variable.name.endswith("<NAME>"):
-            open_ended.append(variable.name.removesuffix("<NAME>"))
-        known.add(variable.name)
-        if variable.secret:
-            known.add(variable.name + _FILE)
+    read = list(variables())
+    known = {each.name for each in read} | {each.name + _FILE for each in read if each.secret}
+    open_ended = tuple(name.removesuffix("<NAME>") for name in known if name.endswith("<NAME>"))
     for name in sorted(environment):
         ours = name.startswith(PREFIX) and not name.startswith(_NOT_OURS)
-        if not ours or name in known or name.startswith(tuple(open_ended)):
+        if not ours or name in known or name.startswith(open_ended):
             continue
         near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0)
         raise ValueError(f"unknown setting {name}; the nearest known one is {near[0]}")

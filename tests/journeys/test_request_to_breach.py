@@ -12,6 +12,7 @@ import pytest
 from cloudevents.core.bindings.kafka import KafkaMessage, from_binary_event
 
 from services.command_line.access import Refused
+from services.command_line.brokers import brokers
 from services.command_line.demo import access_of
 from services.command_line.journey import Journey
 from services.command_line.listeners import FeedListener, KafkaListener
@@ -107,5 +108,5 @@ async def test_the_journey_goes_through_a_running_deployment():
     issuer = Issuer.open(Path(key), clock=SystemClock())
     access = access_of(url, issuer)
     kafka = os.environ.get("PLUMBLINE_TEST_KAFKA")
-    async with KafkaListener(kafka) if kafka else FeedListener(access("max.metrics")) as listener:
+    async with KafkaListener(brokers(kafka)) if kafka else FeedListener(access("max.metrics")) as listener:
         assert len(await played(Journey(access, listener))) == STEPS

@@ -6,38 +6,54 @@ import os
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cache
-from hashlib import sha256
 from pathlib import Path
 from typing import NoReturn
 from uuid import uuid4
 
 import pytest
 
-GIVEN_VARIABLE = "KAFKA_BOOTSTRAP_SERVERS"
-HOME_VARIABLE = "KAFKA_HOME"
+from tests.support.kafka_rungs import (
+    GIVEN_VARIABLE,
+    HOME_VARIABLE,
+    IMAGE,
+    OLDEST_JAVA,
+    found,
+    installed,
+    ran,
+)
+
 REQUIRE_VARIABLE = "PLUMBLINE_TEST_REQUIRE_KAFKA"
-POM = Path(__file__).parents[2] / "deploy" / "kafka-test" / "pom.xml"
-CACHE = Path(__file__).parents[2] / ".plumbline" / "kafka-test"
-REMEDY = f"set {GIVEN_VARIABLE} or {HOME_VARIABLE}, or install Java >= 17 and Maven, or Docker"
-IMAGE = "apache/kafka:4.1.0"
+JARS = f"install Java >= {OLDEST_JAVA} and set {HOME_VARIABLE} or install Maven"
+ANY = f"set {GIVEN_VARIABLE}, or {JARS}, or Docker"
 START_SECONDS = 60.0
+ASK_VERSIONS = struct.pack(">ihhih", 10, 18, 0, 0, -1)  # length, ApiVersions, its version, a number, nobody
+CLUSTER = "cGx1bWJsaW5lLXRlc3RzLg"
+
+# What a broker of three says otherwise.
+CLUSTERED = """
+node.id={node}
+controller.quorum.voters={voters}
+offsets.topic.replication.factor=3
+transaction.state.log.replication.factor=3
+share.coordinator.state.topic.replication.factor=3
+"""
 
 # One replica of everything, and a group is complete as soon as its first member is there.
 PROPERTIES = """
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
+listeners=PLAINTEXT://{bind}:{port},CONTROLLER://127.0.0.1:{controller}
 advertised.listeners=PLAINTEXT://127.0.0.1:{advertised}
 controller.listener.names=CONTROLLER
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
-log.dirs={folder}/log
 auto.create.topics.enable=false
 group.initial.rebalance.delay.ms=0
 offsets.topic.replication.factor=1
@@ -62,26 +78,58 @@ class Broker:
     _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     @classmethod
-    def of_jars(cls, libraries: Path, *, advertised: int | None = None) -> Broker:
-        """Prepare a broker in a folder of its own. `advertised` is the port of a proxy in front of it."""
+    def of_jars(
+        cls,
+        libraries: Path,
+        *,
+        advertised: int | None = None,
+        ports: tuple[int, int] | None = None,
+        megabytes: int = 512,
+        more: str = "",
+        formatted: Sequence[str] = (),
+    ) -> Broker:
+        """Prepare a broker in a folder of its own. `advertised` is the port of a proxy in front of it.
+
+        `ports` are those of broker and controller; a line of `more` wins over the property of the same name
+        above; `formatted` goes to the tool that makes the log's folder.
+        """
         folder = Path(tempfile.mkdtemp(prefix="plumbline-test-kafka-"))
-        port, controller = _free_port(), _free_port()
+        port, controller = ports or (free_port(), free_port())
         settings = folder / "server.properties"
         settings.write_text(
-            PROPERTIES.format(port=port, controller=controller, advertised=advertised or port, folder=folder)
+            _properties(port, controller, advertised=advertised) + f"log.dirs={folder}/log\n{more}"
         )
         # No second compiler tier and no parallel collector: half the start-up time, 300 MB.
-        java = ["java", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{libraries}/*"]
+        java = [
+            "java",
+            f"-Xmx{megabytes}m",
+            "-XX:+UseSerialGC",
+            "-XX:TieredStopAtLevel=1",
+            "-cp",
+            f"{libraries}/*",
+        ]
         broker = cls(f"127.0.0.1:{port}", lambda main: [*java, main], folder)
         subprocess.run(
-            [*java, "kafka.tools.StorageTool", "format", "-t", "cGx1bWJsaW5lLXRlc3RzLg", "-c", str(settings)],
+            [*java, "kafka.tools.StorageTool", "format", "-t", CLUSTER, "-c", str(settings), *formatted],
             check=True,
             capture_output=True,
         )
         return broker
 
+    @classmethod
+    def three_of_jars(cls, libraries: Path) -> list[Broker]:
+        """Prepare a cluster of three, each a controller too. None of them answers before two have started."""
+        ports = {node: (free_port(), free_port()) for node in (1, 2, 3)}
+        voters = ",".join(f"{node}@127.0.0.1:{controller}" for node, (_, controller) in ports.items())
+        return [
+            cls.of_jars(
+                libraries, ports=found, megabytes=256, more=CLUSTERED.format(node=node, voters=voters)
+            )
+            for node, found in ports.items()
+        ]
+
     def start(self) -> Broker:
-        """Start and wait until the port answers."""
+        """Start and wait until it answers."""
         assert self.command is not None, "a given broker is started by whoever gave it"
         assert self.folder is not None
         with (self.folder / "broker.out").open("ab") as output:
@@ -92,7 +140,7 @@ class Broker:
                 start_new_session=True,
             )
         host, _, port = self.bootstrap_servers.rpartition(":")
-        _wait_for_port(host, int(port), self._process)
+        _wait_for_answer(host, int(port), self._process)
         return self
 
     def kill(self) -> None:
@@ -136,51 +184,24 @@ class Broker:
         self._process.wait(30)
 
 
-@dataclass(frozen=True)
-class Found:
-    """How this machine can have a broker. `libraries` holds Kafka's jars; empty `name`: not at all."""
-
-    name: str
-    libraries: Path | None = None
-    given: str = ""
-
-
-@cache
-def found() -> Found:
-    """Return the first of the ways that works here."""
-    if given := os.environ.get(GIVEN_VARIABLE):
-        return Found(f"given at {given}", given=given)
-    if how := _installed():
-        return how
-    if shutil.which("docker") and _ran("docker", "info"):
-        return Found(f"Docker image {IMAGE}")
-    return Found("")
-
-
-@cache
-def _installed() -> Found | None:
-    """Return jars that this machine can run a broker from."""
-    if shutil.which("java"):
-        home = os.environ.get(HOME_VARIABLE)
-        if home and list(Path(home, "libs").glob("kafka_2*.jar")):
-            return Found(f"{HOME_VARIABLE} {home}", Path(home, "libs"))
-        if libraries := _resolved_by_maven():
-            return Found("jars resolved by Maven", libraries)
-    return None
-
-
 def pytest_report_header() -> str:
-    """Say which Kafka the tests run on."""
-    return f"kafka: {found().name or f'none found, so tests that need it are skipped; {REMEDY}'}"
+    """Say which Kafka the tests run on, and from what those that kill one start their own."""
+    here = found()
+    if not here.name:
+        return f"kafka: none found, so tests that need it are skipped; {ANY}"
+    if here.libraries is not None:
+        return f"kafka: {here.name}"
+    own = installed().name or f"none, so tests that start one are skipped; {JARS}"
+    return f"kafka: {here.name}; brokers of our own: {own}"
 
 
 @pytest.fixture(scope="session")
 def kafka_libraries() -> Path:
     """The jars of a broker, for tests that start, cut and kill one of their own."""
-    how = _installed()
-    if how is None or how.libraries is None:
-        _refuse("no Kafka jars on this machine")
-    return how.libraries
+    libraries = installed().libraries
+    if libraries is None:
+        _refuse(f"no Kafka jars on this machine: {JARS}")
+    return libraries
 
 
 @pytest.fixture(scope="session")
@@ -198,89 +219,55 @@ def kafka() -> Iterator[Broker]:
     elif how.name:
         yield from _in_docker()
     else:
-        _refuse("no Kafka on this machine")
+        _refuse(f"no Kafka on this machine: {ANY}")
 
 
-def _refuse(why: str) -> NoReturn:
-    message = f"{why}: {REMEDY}"
+def _refuse(message: str) -> NoReturn:
     if os.environ.get(REQUIRE_VARIABLE) == "1":
         pytest.fail(message)
     pytest.skip(message)
 
 
-def _resolved_by_maven() -> Path | None:
-    """Return the folder with the jars, filled once per version of the pom, safe among parallel workers."""
-    target = CACHE / sha256(POM.read_bytes()).hexdigest()[:16]
-    if list(target.glob("kafka_2*.jar")):
-        return target
-    if not shutil.which("mvn"):
-        return None
-    CACHE.mkdir(parents=True, exist_ok=True)
-    building = CACHE / f"building-{uuid4().hex}"
-    resolved = _ran(
-        "mvn", "-q", "-B", "-f", str(POM), "dependency:copy-dependencies", "-DincludeScope=runtime",
-        f"-DoutputDirectory={building}",
-    )  # fmt: skip
-    if not resolved:
-        shutil.rmtree(building, ignore_errors=True)
-        return None
-    try:
-        building.rename(target)  # complete or not there
-    except OSError:
-        shutil.rmtree(building, ignore_errors=True)  # another worker was faster
-    return target
+def _properties(port: int, controller: int, *, advertised: int | None = None, bind: str = "127.0.0.1") -> str:
+    return PROPERTIES.format(port=port, controller=controller, advertised=advertised or port, bind=bind)
 
 
 def _in_docker() -> Iterator[Broker]:
-    port, name = _free_port(), f"plumbline-test-kafka-{uuid4().hex[:8]}"
-    options = {
-        "KAFKA_NODE_ID": "1",
-        "KAFKA_PROCESS_ROLES": "broker,controller",
-        "KAFKA_CONTROLLER_QUORUM_VOTERS": "1@localhost:9093",
-        "KAFKA_LISTENERS": "PLAINTEXT://0.0.0.0:9092,CONTROLLER://0.0.0.0:9093",
-        "KAFKA_ADVERTISED_LISTENERS": f"PLAINTEXT://127.0.0.1:{port}",
-        "KAFKA_CONTROLLER_LISTENER_NAMES": "CONTROLLER",
-        "KAFKA_AUTO_CREATE_TOPICS_ENABLE": "false",
-        "KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS": "0",
-        "KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR": "1",
-        "KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR": "1",
-        "KAFKA_TRANSACTION_STATE_LOG_MIN_ISR": "1",
-    }
-    arguments = [word for key, value in options.items() for word in ("-e", f"{key}={value}")]
-    if not _ran(
-        "docker", "run", "-d", "--rm", "--name", name, "-p", f"127.0.0.1:{port}:9092", *arguments, IMAGE
-    ):
+    port, name = free_port(), f"plumbline-test-kafka-{uuid4().hex[:8]}"
+    # The same port inside, so that what is advertised is true there too.
+    told = [f"--env={variable}" for variable in as_variables(_properties(port, free_port(), bind="0.0.0.0"))]
+    published = f"--publish=127.0.0.1:{port}:{port}"
+    if ran("docker", "run", "--detach", "--rm", f"--name={name}", published, *told, IMAGE) is None:
         _refuse("Docker does not start a broker")
     try:
-        _wait_for_port("127.0.0.1", port, None)
+        _wait_for_answer("127.0.0.1", port, None)
         yield Broker(f"127.0.0.1:{port}")
     finally:
-        _ran("docker", "rm", "-f", name)
+        ran("docker", "rm", "--force", name)
 
 
-def _ran(*command: str) -> bool:
-    try:
-        return subprocess.run(command, capture_output=True, timeout=180, check=False).returncode == 0
-    except (OSError, subprocess.TimeoutExpired):
-        return False
+def as_variables(properties: str) -> list[str]:
+    """Write properties as the variables that the image `apache/kafka` reads them from."""
+    lines = [line.partition("=") for line in properties.split()]
+    return [f"KAFKA_{name.replace('.', '_').upper()}={value}" for name, _, value in lines]
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
 
 
-def _wait_for_port(host: str, port: int, process: subprocess.Popen[bytes] | None) -> None:
+def _wait_for_answer(host: str, port: int, process: subprocess.Popen[bytes] | None) -> None:
+    """Wait until a broker answers; that a port is open says nothing, for Docker opens it beforehand."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         if process is not None and process.poll() is not None:
             raise RuntimeError(f"the broker ended with {process.returncode}")
-        try:
-            socket.create_connection((host, port), 1).close()
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
+        with suppress(OSError), socket.create_connection((host, port), 1) as connection:
+            connection.sendall(ASK_VERSIONS)
+            if connection.recv(4):
+                return
+        time.sleep(0.05)
     raise TimeoutError(f"no broker at {host}:{port}")

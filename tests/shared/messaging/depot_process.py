@@ -8,8 +8,8 @@ import sys
 from typing import Any
 from uuid import UUID
 
+from shared.messaging.brokers import KafkaAccess
 from shared.messaging.feed_listener import FeedListener
-from shared.messaging.kafka import KafkaAccess
 from shared.messaging.kafka_listener import KafkaListener
 from shared.messaging.measures import Measures
 from shared.messaging.relay import Relay

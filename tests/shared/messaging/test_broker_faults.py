@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from shared.messaging.kafka import KafkaAccess
+from shared.messaging.brokers import KafkaAccess
 from shared.messaging.kafka_listener import KafkaListener
 from shared.messaging.progress import Progress
 from shared.messaging.topics import declare

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
+from shared.messaging.brokers import KafkaAccess
 from shared.messaging.feed_listener import FeedListener
-from shared.messaging.kafka import KafkaAccess
 from shared.messaging.kafka_listener import KafkaListener
 from shared.messaging.topics import declare
 from shared.runtime.failpoints import EXIT_CODE, VARIABLE

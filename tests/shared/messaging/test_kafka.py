@@ -12,7 +12,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from shared.contracts.envelope import Envelope, to_headers
-from shared.messaging.kafka import GroupReader, KafkaAccess, KafkaSender, Record, tails
+from shared.messaging.brokers import KafkaAccess
+from shared.messaging.kafka import GroupReader, KafkaSender, Record, tails
 from shared.messaging.message import Message
 from shared.messaging.topics import PartitionsDiffer, compare, declare
 from shared.runtime.settings import KafkaSettings

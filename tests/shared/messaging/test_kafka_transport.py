@@ -13,7 +13,8 @@ from aiokafka import AIOKafkaProducer
 from shared.contracts.envelope import Envelope, to_headers
 from shared.eventsourcing.log import StoreFork
 from shared.messaging import parked
-from shared.messaging.kafka import KafkaAccess, KafkaSender, tails
+from shared.messaging.brokers import KafkaAccess
+from shared.messaging.kafka import KafkaSender, tails
 from shared.messaging.kafka_listener import KafkaListener
 from shared.messaging.lease import Lease
 from shared.messaging.measures import Measures

@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 
 from shared.eventsourcing.log import StoreFork
-from shared.messaging.kafka import KafkaAccess
+from shared.messaging.brokers import KafkaAccess
 from shared.messaging.kafka_listener import KafkaListener
 from shared.messaging.message import demultiplex
 from shared.messaging.progress import Progress
