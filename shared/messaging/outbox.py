@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ e.position, e.stream, e.stream_id, e.version, e.event_id, e.type, e.schema_versi
 e.recorded_at, e.hash, o.topic, o.partition, o.prev,
 (SELECT i.id FROM log.incarnation i WHERE i.after < e.position ORDER BY i.ordinal DESC LIMIT 1) AS incarnation
 """
+_AT_ONCE: Final = 50
 _PLACE: Final = slice(11, 15)  # of these: topic, partition, prev, incarnation
 _IN_ORDER: Final = f"""
 SELECT {_FIELDS} FROM log.outbox o JOIN log.event e USING (position)
@@ -82,11 +84,16 @@ class Outbox:
         return rows if rows[0]["position"] is not None else (), head, digest
 
     async def messages(self, rows: Sequence[Any]) -> list[Message]:
-        """Map rows to messages."""
-        # Sealed: contracts carry no personal data, so none is opened on the way out.
-        recorded = await self._store.recorded(rows, sealed=True)
-        with garbage_collection_paused():
-            return [self._message(row, event) for row, event in zip(rows, recorded, strict=True)]
+        """Map rows to messages, a few at a time: what else this process does has its turn in between."""
+        messages: list[Message] = []
+        for begin in range(0, len(rows), _AT_ONCE):
+            await asyncio.sleep(0)
+            at_once = rows[begin : begin + _AT_ONCE]
+            # Sealed: contracts carry no personal data, so none is opened on the way out.
+            recorded = await self._store.recorded(at_once, sealed=True)
+            with garbage_collection_paused():
+                messages += [self._message(row, event) for row, event in zip(at_once, recorded, strict=True)]
+        return messages
 
     def _message(self, row: Any, recorded: Recorded) -> Message:
         topic, partition, prev, incarnation = row[_PLACE]
