@@ -2,63 +2,47 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from services.catalog.domain.facts import Party
 from services.catalog.domain.service import events
 from shared.contracts import catalog as contracts
-from shared.contracts.envelope import Contract
+from shared.contracts.told import Told, tell
 from shared.eventsourcing.log import Recorded
 from shared.eventsourcing.publishing import Publisher
 
 TOPIC = contracts.ServiceFact.TOPIC
 
 
-def publish(recorded: Recorded) -> Contract:
+def publish(recorded: Recorded) -> Told:
     """Return the public form of an event that `PUBLISHER` names."""
-    event = recorded.event
-    about = _about(recorded)
+    event, service_id = recorded.event, recorded.stream_id
     match event:
         case events.ServiceRegistered():
-            return contracts.ServiceRegistered(
-                **about,
-                name=event.name,
-                phase=event.phase,
+            return tell(
+                contracts.ServiceRegistered,
+                event,
+                service_id=service_id,
                 kind=event.facts.kind,
                 criticality=event.facts.criticality,
                 business_owner=_public(event.owners.business_owner),
                 service_owner=_public(event.owners.service_owner),
-                project_id=event.project_id,
             )
         case events.PhaseChanged():
-            return contracts.ServicePhaseChanged(
-                **about,
-                phase=event.phase,
-                was=event.was,
-            )
+            return tell(contracts.ServicePhaseChanged, event, service_id=service_id)
         case events.OwnersAssigned():
-            return contracts.ServiceOwnerChanged(
-                **about,
+            return tell(
+                contracts.ServiceOwnerChanged,
+                event,
+                service_id=service_id,
                 business_owner=_public(event.owners.business_owner),
                 service_owner=_public(event.owners.service_owner),
             )
         case events.FactsRevised():
-            return contracts.ServiceUpdated(
-                **about,
-                name=event.name,
-                kind=event.facts.kind,
-                criticality=event.facts.criticality,
+            kind, criticality = event.facts.kind, event.facts.criticality
+            return tell(
+                contracts.ServiceUpdated, event, service_id=service_id, kind=kind, criticality=criticality
             )
         case _:
             raise TypeError(f"{type(event).__name__} is not public")
-
-
-def _about(recorded: Recorded) -> dict[str, Any]:
-    return {
-        "occurred_at": recorded.occurred_at,
-        "historic": recorded.event.historic,
-        "service_id": recorded.stream_id,
-    }
 
 
 def _public(party: Party | None) -> str | None:

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, time
-from typing import Any
+from uuid import UUID
 
 from services.demand.domain.concept import events
 from shared.contracts import demand as contracts
-from shared.contracts.envelope import Contract
+from shared.contracts.told import Told, tell
 from shared.eventsourcing.log import Recorded
 from shared.eventsourcing.publishing import Publisher
 
 TOPIC = contracts.ProjectFact.TOPIC
 
 
-def publish(recorded: Recorded) -> Contract:
+def publish(recorded: Recorded) -> Told:
     """Return the public form of an event that `PUBLISHER` names."""
-    event = recorded.event
-    about = _about(recorded)
+    event, project_id = recorded.event, recorded.stream_id
     match event:
         case events.ConceptSubmitted():
-            return contracts.ConceptSubmitted(
-                **about,
-                number=event.number,
+            return tell(
+                contracts.ConceptSubmitted,
+                event,
+                project_id=project_id,
                 title=event.proposal.title,
                 designation=event.proposal.designation or "",
                 business_unit=event.proposal.business_unit or None,
@@ -31,46 +31,28 @@ def publish(recorded: Recorded) -> Contract:
                 request_id=event.proposal.request_id,
             )
         case events.ConceptQualified():
-            return contracts.ConceptQualified(
-                **about,
-                number=event.number,
-                revision=event.revision,
-            )
+            return tell(contracts.ConceptQualified, event, project_id=project_id)
         case events.ConceptApproved():
-            return _approved(recorded, event)
+            return _approved(project_id, event)
         case events.ConceptDeclined():
-            return contracts.ProjectDeclined(
-                **about,
-                reason=event.reason,
-            )
+            return tell(contracts.ProjectDeclined, event, project_id=project_id)
         case events.ConceptDeferred():
-            return contracts.ProjectDeferred(
-                **about,
-                until=datetime.combine(event.until, time(), UTC),
-            )
+            until = datetime.combine(event.until, time(), UTC)
+            return tell(contracts.ProjectDeferred, event, project_id=project_id, until=until)
         case _:
             raise TypeError(f"{type(event).__name__} is not public")
 
 
-def _about(recorded: Recorded) -> dict[str, Any]:
-    return {
-        "occurred_at": recorded.occurred_at,
-        "historic": recorded.event.historic,
-        "project_id": recorded.stream_id,
-    }
-
-
-def _approved(recorded: Recorded, event: events.ConceptApproved) -> contracts.ProjectApproved:
+def _approved(project_id: UUID, event: events.ConceptApproved) -> Told:
     proposal = event.proposal
-    about = _about(recorded)
-    return contracts.ProjectApproved(
-        **about,
-        number=event.number,
+    return tell(
+        contracts.ProjectApproved,
+        event,
+        project_id=project_id,
         title=proposal.title,
         description=proposal.facts.description_and_benefit,
         designation=proposal.designation or "",
         owner=event.owner.public_name,
-        team=event.team,
         service=proposal.facts.service_or_group,
         new_service=proposal.new_service,
         rfc_id=proposal.rfc_id,

@@ -8,7 +8,7 @@ from services.sla.domain.agreement import events as agreement
 from services.sla.domain.record import events as record
 from services.sla.domain.terms import Terms
 from shared.contracts import sla as contracts
-from shared.contracts.envelope import Contract
+from shared.contracts.told import Told, tell
 from shared.eventsourcing.log import Recorded
 from shared.eventsourcing.publishing import Publisher
 
@@ -34,70 +34,45 @@ _CLOCK_EVENTS = _ClockEvent.__args__
 _AGREEMENT_EVENTS = _AgreementEvent.__args__
 
 
-def publish(recorded: Recorded) -> Contract:
+def publish(recorded: Recorded) -> Told:
     """Return the public form of a stored event; raises `LookupError` for one that is not public."""
     event = recorded.event
     if isinstance(event, _CLOCK_EVENTS):
-        return _clock(recorded, event)
+        return tell(_of_clock(event), event, record_id=recorded.stream_id)
     if isinstance(event, _AGREEMENT_EVENTS):
         return _agreement(recorded, event)
     raise LookupError(f"{type(event).__name__} is not public")
 
 
-def _clock(recorded: Recorded, event: _ClockEvent) -> Contract:
-    told: dict[str, Any] = {
-        "record_id": recorded.stream_id,
-        "clock_id": event.clock_id,
-        "record": event.record,
-        "agreement_id": event.agreement_id,
-        "target": event.target,
-        "target_version": event.target_version,
-        "occurred_at": event.occurred_at,
-        "historic": event.historic,
-    }
+def _of_clock(event: _ClockEvent) -> type[contracts.ClockFact]:
     match event:
         case record.ClockAttached():
-            return contracts.ClockAttached(**told, due_at=event.due_at)
+            return contracts.ClockAttached
         case record.ThresholdReached():
-            return contracts.ClockThresholdReached(**told, threshold=event.threshold, due_at=event.due_at)
+            return contracts.ClockThresholdReached
         case record.ClockMet():
-            return contracts.ClockMet(**told, late=event.late)
+            return contracts.ClockMet
         case record.ClockCancelled():
-            return contracts.ClockCancelled(**told, reason=event.reason)
+            return contracts.ClockCancelled
         case record.ClockBreached():
-            return contracts.SlaBreached(
-                **told,
-                due_at=event.due_at,
-                detected_at=event.detected_at,
-                elapsed_seconds=event.elapsed_seconds,
-            )
+            return contracts.SlaBreached
         case record.BreachWithdrawn():
-            return contracts.SlaBreachWithdrawn(**told, reason=event.reason)
+            return contracts.SlaBreachWithdrawn
         case _:
             assert_never(event)
 
 
-def _agreement(recorded: Recorded, event: _AgreementEvent) -> Contract:
-    told: dict[str, Any] = {
-        "agreement_id": recorded.stream_id,
-        "version": event.version,
-        "occurred_at": event.occurred_at,
-        "historic": event.historic,
-    }
+def _agreement(recorded: Recorded, event: _AgreementEvent) -> Told:
+    agreement_id = recorded.stream_id
     match event:
         case agreement.AgreementSigned():
-            return contracts.AgreementSigned(**told, **_terms(event.terms))
+            return tell(contracts.AgreementSigned, event, agreement_id=agreement_id, **_terms(event.terms))
         case agreement.AgreementInForce():
-            return contracts.AgreementInForce(**told, **_terms(event.terms))
+            return tell(contracts.AgreementInForce, event, agreement_id=agreement_id, **_terms(event.terms))
         case agreement.AgreementSuperseded():
-            return contracts.AgreementSuperseded(
-                **told,
-                superseded_by=event.superseded_by,
-                by_version=event.by_version,
-                ends_at=event.ends_at,
-            )
+            return tell(contracts.AgreementSuperseded, event, agreement_id=agreement_id)
         case agreement.AgreementTerminated():
-            return contracts.AgreementTerminated(**told, ends_at=event.ends_at, reason=event.reason)
+            return tell(contracts.AgreementTerminated, event, agreement_id=agreement_id)
         case _:
             assert_never(event)
 

@@ -11,7 +11,8 @@ from typing import Any, ClassVar, Final, NamedTuple
 from uuid import UUID
 
 from asyncpg.pgproto import pgproto
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
+from msgspec.json import Encoder
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 Headers = list[tuple[str, bytes]]
 
@@ -117,8 +118,7 @@ def headers_of(  # noqa: PLR0913  every one is a header; the names are the envel
     if causationid:
         headers.append(("ce_causationid", causationid.encode()))
     if traceparent:
-        parent = traceparent.encode()
-        headers += [("ce_traceparent", parent), ("traceparent", parent)]
+        headers += [(name, traceparent.encode()) for name in ("ce_traceparent", "traceparent")]
     return headers
 
 
@@ -200,7 +200,7 @@ def _timestamp(moment: datetime) -> bytes:
     return text
 
 
-_json: Final = TypeAdapter(datetime).serializer.to_json  # a quarter of the time of `isoformat`
+_json: Final = Encoder().encode  # a tenth of the time of `isoformat`
 _recurring_timestamp = lru_cache(maxsize=256)(_timestamp)  # the events of one append share `recorded_at`
 
 

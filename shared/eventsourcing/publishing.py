@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from shared.contracts.envelope import Contract
+from shared.contracts.told import Told
 from shared.eventsourcing.log import Recorded
 
 
@@ -20,7 +20,7 @@ class Publisher:
 
     source: str
     topics: Mapping[type, str]
-    publish: Callable[[Recorded], Contract]
+    publish: Callable[[Recorded], Told]
 
     def topic_names(self) -> tuple[str, ...]:
         """Return every topic this service writes, once, in a stable order."""

@@ -12,7 +12,7 @@ from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssigno
 from aiokafka.errors import KafkaError, ProducerClosed
 
 from shared.messaging.brokers import START_SECONDS, KafkaAccess
-from shared.messaging.message import Message
+from shared.messaging.message import Message, Partition
 from shared.messaging.outbox import Place
 
 SEND_SECONDS: Final = 60.0
@@ -80,17 +80,17 @@ class KafkaSender:
         # Whole batches: `send` would cost ten times as much per message, for a future and a size of each.
         sent = []
         for place, batch in self._batches(messages):
-            acknowledged = await self._producer.send_batch(batch, place[0], partition=place[1])
+            acknowledged = await self._producer.send_batch(batch, place.topic, partition=place.number)
             acknowledged.add_done_callback(_seen)
             sent.append(acknowledged)
         await asyncio.gather(*sent)
 
-    def _batches(self, messages: Sequence[Message]) -> list[tuple[Place, Any]]:
+    def _batches(self, messages: Sequence[Message]) -> list[tuple[Partition, Any]]:
         """Pack the messages of each partition, in the order given, into as few batches as they fit in."""
-        full: list[tuple[Place, Any]] = []
-        filling: dict[Place, Any] = {}
+        full: list[tuple[Partition, Any]] = []
+        filling: dict[Partition, Any] = {}
         for message in messages:
-            place = (message.topic, message.partition.number)
+            place = message.partition
             batch = filling.get(place)
             while batch is None or not _appended(batch, message):
                 if batch is not None:
@@ -192,7 +192,7 @@ async def tails(access: KafkaAccess, places: Collection[Place]) -> dict[Place, l
 
 def _appended(batch: Any, message: Message) -> bool:
     """Put a message into the batch; tell whether there was room. An empty batch takes one of any size."""
-    added = batch.append(timestamp=None, key=message.key, value=message.value, headers=list(message.headers))
+    added = batch.append(timestamp=None, key=message.key, value=message.value, headers=message.headers)
     return added is not None
 
 

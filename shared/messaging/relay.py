@@ -69,7 +69,7 @@ class Relay:
         measures: Measures,
         *,
         lease: Lease | None = None,
-        send_at_once: int = 500,
+        send_at_once: int = 1000,
     ) -> None:
         self.refused = ""  # why the relay stands still, for the operator; empty while it does not
         self._database = database
@@ -162,8 +162,9 @@ class Relay:
     async def _send_all(self, round_: Round, stopping: asyncio.Event) -> None:
         """Send this round and all behind it, each once the one before it is acknowledged.
 
-        While the broker has one round the next is mapped, and the one behind that is read. What stops the
-        reading or the mapping is raised after what is on its way is through.
+        While the broker has one round the next is mapped, which gives the sender and the reader of the one
+        behind that their turns. What stops the reading or the mapping is raised after what is on its way is
+        through.
         """
         sending: asyncio.Task[None] | None = None
         reading: asyncio.Task[Round | None] | None = None
@@ -173,7 +174,6 @@ class Relay:
                 round_ = following
                 more = round_.more and not stopping.is_set()
                 reading = asyncio.ensure_future(self._choose()) if more else None
-                await asyncio.sleep(0)  # sent and asked for before the mapping takes its time
                 messages = await self._outbox.messages(round_.rows)
                 if sending is not None:
                     await sending

@@ -13,6 +13,7 @@ from services.catalog.publishes import PUBLISHER
 from shared.contracts import catalog as contracts
 from shared.eventsourcing.log import Meta, Recorded
 from tests.catalog.test_service import LINKED, LIVE, NAME, NOW, OWNED, PROPOSED
+from tests.support.heard import as_heard
 
 SERVICE_ID = UUID("0197f000-0000-7000-8000-000000000009")
 
@@ -32,20 +33,20 @@ def recorded(event: Any) -> Recorded:
 
 
 def test_others_hear_of_a_new_service() -> None:
-    told = PUBLISHER.publish(recorded(PROPOSED))
+    told = as_heard(PUBLISHER.publish(recorded(PROPOSED)))
     assert told == contracts.ServiceRegistered(
         occurred_at=NOW, service_id=SERVICE_ID, name=NAME, phase="proposed"
     )
 
 
 def test_others_hear_of_a_new_phase() -> None:
-    told = PUBLISHER.publish(recorded(LIVE))
+    told = as_heard(PUBLISHER.publish(recorded(LIVE)))
     assert isinstance(told, contracts.ServicePhaseChanged)
     assert (told.was, told.phase) == ("approved", "in_service")
 
 
 def test_a_person_is_told_by_id_and_a_role_by_name() -> None:
-    told = PUBLISHER.publish(recorded(OWNED))
+    told = as_heard(PUBLISHER.publish(recorded(OWNED)))
     assert isinstance(told, contracts.ServiceOwnerChanged)
     assert told.service_owner == str(UUID(int=7))
     assert told.business_owner == "Chief Operating Officer"
@@ -53,9 +54,8 @@ def test_a_person_is_told_by_id_and_a_role_by_name() -> None:
 
 
 def test_others_hear_that_an_entry_changed() -> None:
-    told = PUBLISHER.publish(
-        recorded(events.FactsRevised(name=NAME, facts=PROPOSED.facts, occurred_at=NOW, historic=True))
-    )
+    revised = events.FactsRevised(name=NAME, facts=PROPOSED.facts, occurred_at=NOW, historic=True)
+    told = as_heard(PUBLISHER.publish(recorded(revised)))
     assert isinstance(told, contracts.ServiceUpdated)
     assert told.historic
 

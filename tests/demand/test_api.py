@@ -7,6 +7,7 @@ from typing import Any
 from services.demand.app import LOG
 from shared.contracts import demand as contracts
 from shared.eventsourcing.writing import apply
+from tests.support.heard import as_heard
 from tests.support.running import RunningService
 
 RFC = "0197c000-0000-7000-8000-000000000002"
@@ -91,7 +92,7 @@ async def test_the_project_is_told_with_all_that_the_catalog_needs(demand: Runni
     async with demand.context.database.connection() as conn:
         recorded = await demand.context.store.read(conn, 0, 100)
     public = [each for each in recorded if type(each.event) in LOG.publisher.topics]
-    told = [LOG.publisher.publish(each) for each in public]
+    told = [as_heard(LOG.publisher.publish(each)) for each in public]
     assert [type(each).TYPE for each in told] == [
         "plumbline.concept.submitted.v1",
         "plumbline.concept.qualified.v1",
@@ -115,7 +116,9 @@ async def test_a_no_and_a_not_now_are_told_too(demand: RunningService) -> None:
     await demand.post(f"{path}/decision", {"outcome": "decline", "reason": "too dear"}, name="carol")
     async with demand.context.database.connection() as conn:
         recorded = await demand.context.store.read(conn, 0, 100)
-    told = [LOG.publisher.publish(each) for each in recorded if type(each.event) in LOG.publisher.topics]
+    told = [
+        as_heard(LOG.publisher.publish(each)) for each in recorded if type(each.event) in LOG.publisher.topics
+    ]
     assert [type(each).TYPE.split(".")[2] for each in told[-2:]] == ["deferred", "declined"]
 
 

@@ -29,6 +29,7 @@ from tests.intake.builders import (
     draft,
     submit,
 )
+from tests.support.heard import as_heard
 from tests.support.specification import specify
 
 META = Meta(actor="anna", correlation_id="c-1")
@@ -77,7 +78,7 @@ def test_every_public_event_is_stored_by_intake_and_goes_to_its_contracts_topic(
 
 def test_a_submitted_request_is_told_without_names() -> None:
     (event,) = specify(REQUEST).when(submit(impact=Level.HIGH, service=None)).events()
-    contract = publish(recorded(event))
+    contract = as_heard(publish(recorded(event)))
     assert isinstance(contract, intake.RequestSubmitted)
     assert (contract.number, contract.impact, contract.urgency, contract.priority) == (
         "REQ-2026-000017",
@@ -94,20 +95,20 @@ def test_a_submitted_request_is_told_without_names() -> None:
 def test_an_assignee_is_told_as_an_id() -> None:
     assign = ask.AssignRequest(occurred_at=MONDAY, group="Desk", assignee="boris")
     (event,) = specify(REQUEST).when(submit(), assign).events()
-    contract = publish(recorded(event))
+    contract = as_heard(publish(recorded(event)))
     assert isinstance(contract, intake.RequestAssigned)
     assert contract.assignee == str(person_id("boris"))
 
 
 def test_a_classified_change_says_all_that_a_board_needs() -> None:
     (event,) = specify(RFC).when(draft(), SUBMIT_RFC, classify(affected_services=("Calendar",))).events()
-    contract = publish(recorded(event))
+    contract = as_heard(publish(recorded(event)))
     assert isinstance(contract, intake.RfcClassified)
     assert (contract.number, contract.title) == ("RFC-2026-000004", "Move mail to the new cluster")
     assert (contract.impact, contract.urgency, contract.priority) == ("high", "medium", 2)
     assert contract.affected_services == ("Calendar",)
     (event,) = specify(RFC).when(draft(), SUBMIT_RFC, classify(), assess()).events()
-    contract = publish(recorded(event))
+    contract = as_heard(publish(recorded(event)))
     assert isinstance(contract, intake.RfcRiskAssessed)
     assert contract.score == sum(factor.points for factor in contract.factors)
 

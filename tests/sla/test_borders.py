@@ -27,6 +27,7 @@ from shared.runtime.ids import uuid7
 from shared.runtime.provisioning import ServiceDatabases
 from tests.sla.hearing import MONDAY, Timers, heard, submission, units
 from tests.sla.test_agreement import TERMS
+from tests.support.heard import as_heard
 from tests.support.running import RunningService
 
 ANY: dict[Any, Any] = {
@@ -58,7 +59,7 @@ def recorded(kind: type) -> Recorded:
 @pytest.mark.parametrize("kind", PUBLISHER.topics, ids=lambda kind: kind.__name__)
 def test_every_public_event_has_its_contract_on_its_topic(kind: type) -> None:
     told = recorded(kind)
-    contract = PUBLISHER.publish(told)
+    contract = as_heard(PUBLISHER.publish(told))
     assert PUBLISHER.topics[kind] == contract.TOPIC
     assert REGISTRY[contract.TYPE].model_validate_json(contract.to_body()) == contract
     assert (contract.occurred_at, contract.historic) == (told.occurred_at, told.event.historic)

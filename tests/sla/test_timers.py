@@ -14,6 +14,7 @@ from shared.contracts import intake, sla
 from shared.contracts.envelope import Contract
 from shared.runtime.ids import uuid7
 from tests.sla.hearing import MONDAY, Timers, submission, units
+from tests.support.heard import as_heard
 from tests.support.running import RunningService
 
 FAR = datetime(2100, 1, 1, tzinfo=UTC)
@@ -37,7 +38,7 @@ async def told(service: RunningService) -> list[Contract]:
     async with context.database.connection() as conn:
         recorded = await context.store.read(conn, 0, 1_000_000)
     return [
-        PUBLISHER.publish(each)
+        as_heard(PUBLISHER.publish(each))
         for each in recorded
         if PUBLISHER.topics.get(type(each.event)) == sla.ClockFact.TOPIC
     ]

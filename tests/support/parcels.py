@@ -13,6 +13,7 @@ import asyncpg
 import sqlalchemy as sa
 
 from shared.contracts.envelope import Contract
+from shared.contracts.told import Told, tell
 from shared.eventsourcing.codec import Codec
 from shared.eventsourcing.decider import Decider, Personal, Rejected
 from shared.eventsourcing.encryption import SubjectKeys
@@ -129,12 +130,12 @@ class Delivered(Contract):
     parcel_id: UUID
 
 
-def publish(recorded: Recorded) -> Contract:
+def publish(recorded: Recorded) -> Told:
     match recorded.event:
         case ParcelSent():
-            return Sent(parcel_id=recorded.stream_id, occurred_at=recorded.occurred_at)
+            return tell(Sent, recorded.event, parcel_id=recorded.stream_id, historic=False)
         case ParcelDelivered():
-            return Delivered(parcel_id=recorded.stream_id, occurred_at=recorded.occurred_at)
+            return tell(Delivered, recorded.event, parcel_id=recorded.stream_id, historic=False)
         case _:
             raise LookupError(type(recorded.event).__name__)
 
