@@ -1,4 +1,4 @@
-"""A writer's transactions: one connection, and nothing begun on it while there is nothing to do."""
+"""A writer's transactions: one connection, and nothing begun on it while it rests."""
 
 from __future__ import annotations
 
