@@ -13,6 +13,7 @@ from services.sla.domain.record.decider import RECORD
 from services.sla.domain.target import RecordKind
 from shared.contracts.envelope import Contract
 from shared.contracts.intake import RequestClosed, RequestFact, RequestHeld, RfcFact
+from shared.eventsourcing.decider import made
 from shared.eventsourcing.log import Step, Unit
 from shared.messaging.message import Heard, Subscription
 from shared.runtime.ids import uuid_of
@@ -45,25 +46,26 @@ KEPT = (
 
 def hear(heard: Heard) -> Sequence[Unit]:
     """Return the fact as a command for the record's own stream."""
-    contract = heard.contract
+    envelope, contract = heard
     form = _form(type(contract))
     if form is None:
         return ()
-    told = vars(contract)
-    command = RecordFact(
-        key=str(heard.envelope.id),
-        kind=form.fact,
-        record=form.record,
-        happened_at=contract.occurred_at,
-        historic=contract.historic,
-        attributes={
+    fact = {
+        "key": str(envelope.id),
+        "kind": form.fact,
+        "record": form.record,
+        "happened_at": contract.occurred_at,
+        "historic": contract.historic,
+        "attributes": {
             name: value if type(value) is str else _text(value)
-            for name in form.kept
-            if (value := told[name]) is not None
+            for name, value in zip(form.kept, map(vars(contract).__getitem__, form.kept), strict=True)
+            if value is not None
         },
-    )
-    step = Step(decider=RECORD, stream_id=uuid_of(heard.envelope.subject), command=command)
-    return (Unit(steps=(step,), meta=heard.meta),)
+    }
+    # Before the first thing that is said of a record nothing can have been heard of it.
+    begins = envelope.sequence == 1
+    step = Step(RECORD, uuid_of(envelope.subject), made(RecordFact, fact), new=begins)
+    return (Unit((step,), heard.meta),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

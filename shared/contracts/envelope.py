@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
+from operator import itemgetter
 from struct import unpack_from
 from typing import Any, ClassVar, Final, NamedTuple
 from uuid import UUID
@@ -137,15 +138,13 @@ def from_headers(
         _refuse_unreadable(held)
         raise ForeignMessage("ce_partitionkey", "is wrong: it, ce_subject and the message key differ")
     try:
-        position, prev = _count(held["ce_position"]), _count(held["ce_prev"])
+        event_id, incarnation, subject, correlation, actor, time, recorded, *counts, digest = _every(held)
+        position, prev, sequence = map(_count, counts)
         envelope = Envelope(
-            id=_uuid(held["ce_id"]), source=source, type=kind, subject=_text(held["ce_subject"]),
-            time=_moment(held["ce_time"]), recorded_at=_recurring_moment(held["ce_recordedtime"]),
-            topic=topic, partition=partition, position=position, prev=prev,
-            incarnation=_recurring_uuid(held["ce_incarnation"]), hash=_digest(held["ce_hash"]),
-            sequence=_count(held["ce_sequence"]), correlationid=_text(held["ce_correlationid"]),
-            causationid=_optional(held, "ce_causationid"), actor=_text(held["ce_actor"]),
-            traceparent=_optional(held, "traceparent") or _optional(held, "ce_traceparent"),
+            _uuid(event_id), source, kind, _text(subject), _moment(time), _recurring_moment(recorded),
+            topic, partition, position, prev, _recurring_uuid(incarnation), _digest(digest),
+            sequence, _text(correlation), _text(actor), _optional(held, "ce_causationid"),
+            _optional(held, "traceparent") or _optional(held, "ce_traceparent"),
         )  # fmt: skip
     except (KeyError, *_UNREADABLE):
         _refuse_unreadable(held)
@@ -298,3 +297,4 @@ _READERS: Final[dict[str, Callable[[bytes], Any]]] = {
     **dict.fromkeys(("ce_position", "ce_prev", "ce_sequence"), _count),
     "ce_hash": _digest,
 }
+_every: Final = itemgetter(*_READERS)  # of a message's headers, in this order

@@ -89,13 +89,15 @@ def decode(kind: str, raw: bytes) -> Contract:
     if model is None:
         raise UnknownType(kind)
     try:
-        return model.model_validate_json(raw)
+        # `model_validate_json` takes a fifth longer.
+        contract: Contract = model.__pydantic_validator__.validate_json(raw)
     except ValidationError as error:
         faults = "; ".join(
             f"{'.'.join(str(step) for step in fault['loc']) or 'json'}: {fault['type']}"
             for fault in error.errors(include_url=False, include_context=False, include_input=False)
         )
         raise ForeignMessage("body", f"is no {kind}: {faults}") from None
+    return contract
 
 
 def check_origin(envelope: Envelope) -> None:

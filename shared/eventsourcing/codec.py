@@ -98,19 +98,20 @@ class Codec:
 
     def encode(self, event: Any, event_id: UUID, keys: Keys) -> Encoded:
         """Return the stored form. A subject whose key is erased is stored as erased, not in the clear."""
-        form = self._forms[type(event).__name__]
+        name = type(event).__name__
+        form = self._forms[name]
         if not form.personal:
             payload = _write(event)
         else:
             facts = dict(zip(form.names, form.values(event), strict=True))
             plain: dict[UUID, dict[str, Any]] = {}
-            for name, subject in form.personal:
-                if facts[name] is not None:
-                    plain.setdefault(facts[subject], {})[name] = facts.pop(name)
+            for field, subject in form.personal:
+                if facts[field] is not None:
+                    plain.setdefault(facts[subject], {})[field] = facts.pop(field)
             # Behind all others, where `unsealed` looks for it.
             facts[BOXES] = {str(of): _seal(of, held, event_id, keys) for of, held in plain.items()}
             payload = _write(facts)
-        return Encoded(type=form.kind.__name__, schema_version=form.version, payload=payload.decode())
+        return Encoded(name, form.version, payload.decode())
 
     def decode(self, name: str, version: int, payload: str, event_id: UUID, keys: Keys | None) -> Any:
         """Return the event; without `keys` personal fields read "[sealed]", erased ones "[erased]".

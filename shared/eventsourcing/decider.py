@@ -40,10 +40,10 @@ def changed(state: S, /, **fields: Any) -> S:
     It is `dataclasses.replace` in a tenth of the time, which counts where a history is folded event by event.
     """
     known = state.__dict__
-    if not known.keys() >= fields.keys():
-        raise TypeError(f"{type(state).__name__} has no field {', '.join(fields.keys() - known.keys())}")
     copy: S = object.__new__(type(state))
     copy.__dict__.update(known, **fields)
+    if len(copy.__dict__) != len(known):
+        raise TypeError(f"{type(state).__name__} has no field {', '.join(fields.keys() - known.keys())}")
     return copy
 
 

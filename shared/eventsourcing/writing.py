@@ -91,7 +91,10 @@ class Shape:
             row = {**blank, **columns}
             if len(row) != len(blank):
                 raise KeyError(f"row {key}: no column {sorted(columns.keys() - self.all_values)}")
-            row.update([(self.keys[0], key)] if len(self.keys) == 1 else zip(self.keys, key, strict=True))
+            if len(self.keys) == 1:
+                row[self.keys[0]] = key
+            else:
+                row.update(zip(self.keys, key, strict=True))
             for name in self.json:
                 row[name] = encoded("jsonb", row[name])
             found.append(self.cells(row))

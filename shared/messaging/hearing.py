@@ -50,15 +50,15 @@ class Hearing:
         self._subscriptions = subscriptions
         self._decode = language.decode
 
-    def wanted(self, messages: Iterable[Message], stopped: Collection[Partition]) -> list[Message]:
+    def wanted(self, messages: Sequence[Message], stopped: Collection[Partition]) -> list[Message]:
         """Return what the service has subscribed to, without the partitions that are stopped."""
         topics = {source: subscription.topics for source, subscription in self._subscriptions.items()}
-        return [
-            message
-            for message in messages
-            if message.partition.topic in topics.get(message.partition.source, ())
-            and message.partition not in stopped
-        ]
+        heard = {
+            partition
+            for partition in {message.partition for message in messages} - set(stopped)
+            if partition.topic in topics.get(partition.source, ())
+        }
+        return [message for message in messages if message.partition in heard]
 
     async def ready(self, conn: Any, source: str, messages: Sequence[Message]) -> Ready:
         """Return the messages' units, decided on what their streams are now."""

@@ -88,12 +88,8 @@ class Heard(NamedTuple):
         position has led to.
         """
         heard = self.envelope
-        return Meta(
-            actor=heard.actor,
-            correlation_id=heard.correlationid,
-            causation_id=f"{heard.source}/{_text(heard.incarnation)}/{heard.position}",
-            traceparent=heard.traceparent,
-        )
+        cause = f"{heard.source}/{_text(heard.incarnation)}/{heard.position}"
+        return Meta(heard.actor, heard.correlationid, cause, heard.traceparent)
 
 
 _text = lru_cache(maxsize=256)(str)  # an incarnation stands on every message of a log

@@ -24,6 +24,7 @@ _COUNTER_BITS = 42
 _LOWER_HALF = (1 << _COUNTER_BITS - 1) - 1
 _RANDOM_PER_ID = 2  # numbers of 64 bits: one for the id's end, one for a counter's start
 _RANDOM = struct.Struct(">64Q")
+_HALVES = struct.Struct(">2Q").pack  # of an id; shifting them into one number takes twice as long
 _SEPARATOR = "\x1f"  # ASCII unit separator: cannot stand inside a part by accident
 
 
@@ -58,7 +59,7 @@ class _Uuid7Source:
             counter = self._counter
             high = self._millisecond << 16 | 0x7000 | counter >> 30
             low = 0b10 << 62 | (counter & 0x3FFFFFFF) << 32 | self._random.pop() & 0xFFFFFFFF
-        return _quick((high << 64 | low).to_bytes(16))
+        return _quick(_HALVES(high, low))
 
 
 _SOURCE = _Uuid7Source()

@@ -20,7 +20,7 @@ from services.sla.subscribes import hear
 from shared.contracts import intake
 from shared.contracts.envelope import Contract
 from shared.contracts.registry import REGISTRY
-from shared.eventsourcing.log import Meta, Recorded
+from shared.eventsourcing.log import Appended, Meta, Recorded
 from shared.eventsourcing.rebuild import rebuild, table_hash
 from shared.runtime.database import Database
 from shared.runtime.ids import uuid7
@@ -105,6 +105,26 @@ def test_a_decision_on_a_change_is_a_fact_about_that_change() -> None:
     decided = intake.RfcApproved(rfc_id=rfc_id, decided_by="cab", revision=1, occurred_at=MONDAY)
     fact = taken(decided, rfc_id)
     assert (fact.kind, fact.record) == ("rfc.approved", RecordKind.RFC)
+
+
+def test_nothing_is_looked_up_for_the_first_thing_said_of_a_record_only() -> None:
+    request_id = uuid7()
+    first = heard(submission(request_id), request_id)
+    later = first._replace(envelope=first.envelope._replace(sequence=2))
+    assert [unit.steps[0].new for told in (first, later) for unit in hear(told)] == [True, False]
+
+
+async def test_a_first_fact_that_is_told_again_is_still_one_fact(sla: RunningService) -> None:
+    """A consumer that was set back hears the beginning of records that it knows."""
+    request_id = uuid7()
+    first = heard(submission(request_id), request_id)
+    found = []
+    for _ in range(2):
+        async with sla.context.database.transaction() as conn:
+            [outcome] = await sla.context.store.append(conn, hear(first))
+        assert isinstance(outcome, Appended)
+        found.append(len(outcome.events))
+    assert found == [1, 0]
 
 
 def test_every_command_says_who_may_issue_it() -> None:

@@ -56,17 +56,13 @@ def history(
     for row in fresh:
         happened(_facts(state, row, command.opening))
         happened(_transition(state, row))
-    happened(
-        [
-            HistoryRecorded(
-                request_id=command.opening.request_id,
-                occurred_at=fresh[-1].occurred_at,
-                last_row=fresh[-1].row,
-                rows=len(fresh),
-            )
-        ]
+    taken = HistoryRecorded(
+        request_id=command.opening.request_id,
+        occurred_at=fresh[-1].occurred_at,
+        last_row=fresh[-1].row,
+        rows=len(fresh),
     )
-    return events
+    return [*events, taken]
 
 
 def _rule(row: HistoryRow, source: str | None) -> str:
@@ -134,7 +130,6 @@ def _facts(state: Request, row: HistoryRow, opening: SubmitRequest) -> list[Requ
 
 
 def _reclassified(state: Request, row: HistoryRow, opening: SubmitRequest) -> list[RequestEvent]:
-    rule = _rule(row, opening.source_system)
     if (row.service, row.category) != (state.service, state.category):
         return [
             RequestTriaged(
@@ -145,7 +140,7 @@ def _reclassified(state: Request, row: HistoryRow, opening: SubmitRequest) -> li
                 impact=row.impact,
                 urgency=row.urgency,
                 priority=row.priority,
-                priority_rule=rule,
+                priority_rule=_rule(row, opening.source_system),
                 state=_triaged(state),
                 historic=True,
             )
@@ -158,7 +153,7 @@ def _reclassified(state: Request, row: HistoryRow, opening: SubmitRequest) -> li
                 impact=row.impact,
                 urgency=row.urgency,
                 priority=row.priority,
-                priority_rule=rule,
+                priority_rule=_rule(row, opening.source_system),
                 historic=True,
             )
         ]

@@ -37,11 +37,13 @@ def _fold(events: Sequence[Recorded], changes: Changes) -> None:
     for recorded in events:
         event = recorded.event
         match event:
-            case FactRecorded(seq=1):
+            case FactRecorded(seq=1, attributes=told):
                 changes.put(
                     recorded.stream_id,
                     record=event.record,
-                    **{column: event.attributes.get(name, "") for column, name in _TOLD.items()},
+                    number=told.get("number", ""),
+                    service=told.get("service", ""),
+                    customer=told.get("business_unit", ""),
                     opened_at=event.occurred_at,
                     seq=1,
                     historic=event.historic,

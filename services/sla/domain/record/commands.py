@@ -11,7 +11,7 @@ from services.sla.domain.business_time import Calendar
 from services.sla.domain.target import RecordKind, Target
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # without slots for `made`
 class RecordFact:
     """Take what another service told. `key` is its event's id: the same key twice is one fact."""
 

@@ -12,7 +12,7 @@ from services.sla.domain.clock import Reading, evaluate
 from services.sla.domain.lifecycle import LIVE, ClockState
 from services.sla.domain.record import commands, events
 from services.sla.domain.target import Fact, RecordKind
-from shared.eventsourcing.decider import Decider
+from shared.eventsourcing.decider import Decider, made
 
 NO_LONGER_PROMISED = "no agreement promises it any longer"
 CORRECTED = "the facts now known say that it was in time"
@@ -105,19 +105,18 @@ def clock_id_of(record_id: UUID, agreement_id: UUID, target: str, key: str) -> U
 
 
 def _take(command: commands.RecordFact, state: Record) -> list[events.Event]:
-    if any(fact.key == command.key for fact in state.facts):
+    if state.facts and any(fact.key == command.key for fact in state.facts):
         return []
-    return [
-        events.FactRecorded(
-            key=command.key,
-            kind=command.kind,
-            record=command.record,
-            seq=state.seq + 1,
-            attributes=dict(command.attributes),
-            occurred_at=command.happened_at,
-            historic=command.historic,
-        )
-    ]
+    recorded = {
+        "key": command.key,
+        "kind": command.kind,
+        "record": command.record,
+        "seq": state.seq + 1,
+        "attributes": command.attributes,
+        "occurred_at": command.happened_at,
+        "historic": command.historic,
+    }
+    return [made(events.FactRecorded, recorded)]
 
 
 def _check(command: commands.CheckRecord, state: Record) -> list[events.Event]:

@@ -11,7 +11,7 @@ from services.sla.domain.lifecycle import ClockState
 from services.sla.domain.target import RecordKind
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # without slots for `made`
 class FactRecorded:
     """A fact as heard; `seq` counts the record's facts and looks from 1."""
 
