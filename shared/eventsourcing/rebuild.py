@@ -14,6 +14,7 @@ import sqlalchemy as sa
 import structlog
 
 from shared.eventsourcing.catch_up import apply_range, known_until
+from shared.eventsourcing.copying import copy
 from shared.eventsourcing.event_store import EventStore
 from shared.eventsourcing.log import NewerData
 from shared.eventsourcing.projection import Changes, Kind, ReadModel
@@ -100,9 +101,9 @@ class _Building:
         self._store = store
         self._live = model
         self._new = f"{model.table.fullname}_new"
-        copy = model.table.to_metadata(sa.MetaData(), name=f"{model.table.name}_new")
-        self._model = replace(model, table=copy)
-        self._copies = True
+        copied = model.table.to_metadata(sa.MetaData(), name=f"{model.table.name}_new")
+        self._model = replace(model, table=copied)
+        self._copies = "bytea" not in shape_of(copied).types.values()
         self._indexed = False
         self._renames: list[tuple[str, str]] = []
         self._later: list[str] = []
@@ -199,7 +200,7 @@ class _Building:
             await write(conn, self._model, await self._copied(conn, changes))
 
     async def _copied(self, conn: asyncpg.Connection, changes: Changes) -> Changes:
-        """COPY whole new rows, which takes half the time of an upsert, and return what is left to write.
+        """COPY whole new rows, which takes a third of an upsert's time, and return what is left to write.
 
         A row that is already there ends this for the rest of the rebuild: the model replaces its rows.
         """
@@ -209,15 +210,10 @@ class _Building:
         puts = [(key, columns) for key, (kind, columns) in segment.items() if kind is Kind.PUT]
         if not puts:
             return changes
-        shape = shape_of(self._model.table)
+        table = self._model.table
         try:
             async with conn.transaction():
-                await conn.copy_records_to_table(
-                    self._model.table.name,
-                    schema_name=self._model.table.schema,
-                    columns=shape.row,
-                    records=shape.rows_of(puts, Kind.PUT),
-                )
+                await copy(conn, table, shape_of(table).rows_of(puts, Kind.PUT))
         except asyncpg.UniqueViolationError:
             self._copies = False
             return changes

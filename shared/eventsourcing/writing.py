@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from operator import itemgetter
 from typing import Any
 
 import asyncpg
@@ -67,11 +66,10 @@ class Shape:
     keys: tuple[str, ...]
     values: tuple[str, ...]
     types: Mapping[str, str]
-    defaults: Mapping[str, Any]  # of every value column; None where it declares none
     all_values: frozenset[str]
     json: frozenset[str]
     row: tuple[str, ...]  # all columns in the order of the row type: by name
-    cells: Callable[[Row], Any]  # a row as that type's tuple
+    blank: Mapping[str, Any]  # a row in that order: of each column its default, or None
 
     def keys_of(self, rows: Sequence[tuple[Any, Row]]) -> list[list[Any]]:
         """Turn keys into one array per key column."""
@@ -85,16 +83,20 @@ class Shape:
 
     def rows_of(self, rows: Iterable[tuple[Any, Row]], kind: Kind) -> list[Any]:
         """Turn rows into tuples of the row type, absent columns filled with the default (counters: zero)."""
-        blank = self.defaults if kind is Kind.PUT else dict.fromkeys(self.values, 0)
+        blank = self.blank if kind is Kind.PUT else dict.fromkeys(self.row, 0)
+        only = self.keys[0] if len(self.keys) == 1 else ""
         found = []
         for key, columns in rows:
-            row = {**blank, **columns}
+            row = {**blank, **columns}  # in the order of `blank`
             if len(row) != len(blank):
                 raise KeyError(f"row {key}: no column {sorted(columns.keys() - self.all_values)}")
-            row.update([(self.keys[0], key)] if len(self.keys) == 1 else zip(self.keys, key, strict=True))
+            if only:
+                row[only] = key
+            else:
+                row.update(zip(self.keys, key, strict=True))
             for name in self.json:
                 row[name] = encoded("jsonb", row[name])
-            found.append(self.cells(row))
+            found.append(tuple(row.values()))
         return found
 
 
@@ -141,15 +143,14 @@ def shape_of(table: sa.Table) -> Shape:
         keys=tuple(column.name for column in table.primary_key.columns),
         values=values,
         types=types,
-        defaults={
-            c.name: c.default.arg if isinstance(c.default, ScalarElementColumnDefault) else None
-            for c in written
-            if c.name in values
-        },
         all_values=frozenset(values),
         json=frozenset(name for name in values if types[name] == "jsonb"),
         row=row,
-        cells=itemgetter(*row) if len(row) > 1 else lambda columns: (columns[row[0]],),
+        blank={
+            name: default.arg if isinstance(default, ScalarElementColumnDefault) else None
+            for name in row
+            for default in [table.columns[name].default]
+        },
     )
 
 
