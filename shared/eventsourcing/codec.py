@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import MISSING, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from operator import attrgetter
 from typing import Any, NamedTuple, NotRequired, TypedDict, get_type_hints
 from uuid import UUID
@@ -173,13 +173,12 @@ def _reader(kind: type, hints: Mapping[str, Any]) -> Callable[[str], Any]:
     An instance with a dict gets all of its facts at once: msgspec would set them one by one, which takes a
     fifth longer. A default that is left out then stands in the class.
     """
-    made_otherwise = any(field.default_factory is not MISSING or not field.init for field in fields(kind))
-    if made_otherwise or hasattr(kind, "__slots__") or hasattr(kind, "__post_init__"):
+    if hasattr(kind, "__slots__") or hasattr(kind, "__post_init__"):
         return msgspec.json.Decoder(kind).decode
-    facts = {
-        field.name: hints[field.name] if field.default is MISSING else NotRequired[hints[field.name]]
-        for field in fields(kind)
-    }
+    facts = {}
+    for field in fields(kind):
+        hint = hints[field.name]
+        facts[field.name] = NotRequired[hint] if hasattr(kind, field.name) else hint
     read = msgspec.json.Decoder(TypedDict(kind.__name__, facts)).decode  # type: ignore[operator]
     new, place = object.__new__, object.__setattr__
 

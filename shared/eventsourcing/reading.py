@@ -121,7 +121,7 @@ class Reading:
 
     def _decoded(self, rows: Sequence[Any], ciphers: Ciphers | None) -> list[Recorded]:
         event, new = self._codec.opened, tuple.__new__  # sparing the call of a NamedTuple's own
-        moment = _as_it_is if rows and isinstance(rows[0][9], datetime) else _moment
+        moment = _moment if rows and isinstance(rows[0][9], int) else lambda when: when
         with garbage_collection_paused():
             return [
                 new(Recorded, (at, stream, of, version, id_,
@@ -133,10 +133,6 @@ class Reading:
 @lru_cache(maxsize=256)  # the events of one append share it
 def _moment(microseconds: int) -> datetime:
     return _EPOCH + timedelta(microseconds=microseconds)
-
-
-def _as_it_is(moment: datetime) -> datetime:
-    return moment
 
 
 async def _rows(conn: Any, after: int, until: int, types: Collection[type] | None) -> list[Any]:

@@ -14,12 +14,11 @@ import sqlalchemy as sa
 import structlog
 
 from shared.eventsourcing.catch_up import apply_range, known_until
-from shared.eventsourcing.copying import copy
 from shared.eventsourcing.event_store import EventStore
 from shared.eventsourcing.log import NewerData
 from shared.eventsourcing.projection import Changes, Kind, ReadModel
 from shared.eventsourcing.reading import AT_ONCE
-from shared.eventsourcing.writing import shape_of, write
+from shared.eventsourcing.writing import copy, shape_of, write
 from shared.runtime.database import Database
 from shared.runtime.failpoints import failpoint
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from io import BytesIO
 from typing import Any
 
 import asyncpg
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql.schema import ScalarElementColumnDefault
@@ -98,6 +101,31 @@ class Shape:
                 row[name] = encoded("jsonb", row[name])
             found.append(tuple(row.values()))
         return found
+
+
+async def copy(conn: asyncpg.Connection, table: sa.Table, rows: Sequence[Any]) -> None:
+    """COPY rows of the table's row type as JSON, in half the time that asyncpg takes to encode their values.
+
+    An array of scalars without its brackets is a line of CSV: quotes around every text, none around numbers
+    and null. JSON has no bytes: the caller keeps tables with `bytea` away.
+    """
+    text = _json_lines(rows)[1:-2].replace(b"]\n[", b"\n")
+    if b"\\" in text:
+        text = _CONTROL.sub(_itself, text)
+    csv = {"format": "csv", "null": "null", "escape": "\\"}
+    names = shape_of(table).row
+    await conn.copy_to_table(table.name, schema_name=table.schema, columns=names, source=BytesIO(text), **csv)
+
+
+def _itself(found: re.Match[bytes]) -> bytes:
+    """Return a control character in place of its escape; CSV lets any stand between quotes."""
+    character: str = msgspec.json.decode(b'"\\%b"' % found[2])
+    return found[1] + character.encode()
+
+
+_json_lines = msgspec.json.Encoder().encode_lines
+# What JSON escapes beside quotes and backslashes, which CSV escapes alike.
+_CONTROL = re.compile(rb'(?<!\\)((?:\\\\)*)\\(u[0-9a-f]{4}|[^"\\])')
 
 
 def encoded(type_: str, value: Any) -> Any:

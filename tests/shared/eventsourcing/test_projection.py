@@ -18,10 +18,9 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.schema import CreateTable
 
-from shared.eventsourcing.copying import copy
 from shared.eventsourcing.projection import Changes, Kind, MissingRow, ReadModel, Sweep
 from shared.eventsourcing.schema import kernel_sql
-from shared.eventsourcing.writing import shape_of, write
+from shared.eventsourcing.writing import copy, shape_of, write
 
 METADATA = sa.MetaData(schema="read")
 SHELF = sa.Table(
