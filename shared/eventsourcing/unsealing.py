@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from uuid import UUID
 
@@ -28,7 +28,11 @@ class UnknownSubject(Exception):
     """A box is a person's whose key nobody has looked up."""
 
 
-class Ciphers(dict[str, AESGCM | None]):
+# What decrypts a nonce and a box's rest under a context, and the subject as contexts name it.
+Opener = tuple[Callable[[bytes, bytes, bytes], bytes], bytes]
+
+
+class Ciphers(dict[str, Opener | None]):
     """What opens boxes, by subject as boxes name it; None: nothing does.
 
     Made for a page or a few and thrown away, so that no key long outlives its time in `SubjectKeys`.
@@ -38,9 +42,9 @@ class Ciphers(dict[str, AESGCM | None]):
         """Take these subjects' keys; one that has none, erased or never made, opens nothing."""
         for subject in subjects:
             key = keys.get(subject_id(subject))
-            self[subject] = None if key is None else AESGCM(key)
+            self[subject] = None if key is None else (AESGCM(key).decrypt, subject.encode())
 
-    def __missing__(self, subject: str) -> AESGCM | None:
+    def __missing__(self, subject: str) -> Opener | None:
         raise UnknownSubject(subject)
 
 
@@ -61,14 +65,13 @@ def unsealed(payload: str, event_id: UUID, ciphers: Ciphers | None, unread: str)
     """
     begin = payload.rfind('"', 0, -3)
     if payload[begin - 51 : begin - 38] == _LONE and payload.endswith('"}}'):
-        subject, members = payload[begin - 38 : begin - 2], payload[: begin - 51]
-        plain = None
+        members, plain = payload[: begin - 51], None
         if ciphers is not None:
-            plain = opened(_READ_BOX(payload[begin:-2]), ciphers[subject], event_id, subject)
+            plain = opened(_READ_BOX(payload[begin:-2]), ciphers[payload[begin - 38 : begin - 2]], event_id)
         return f"{{{unread},{members[1:]}}}" if plain is None else f"{members},{plain[1:].decode()}"
     members, boxes = _parted(payload)
     for subject, box in boxes.items():
-        plain = None if ciphers is None else opened(box, ciphers[subject], event_id, subject)
+        plain = None if ciphers is None else opened(box, ciphers[subject], event_id)
         members = f"{{{unread},{members[1:]}" if plain is None else f"{members},{plain[1:-1].decode()}"
     return members + "}"
 
@@ -85,12 +88,13 @@ def _parted(payload: str) -> tuple[str, Mapping[str, bytes | None]]:
     return to_json(fields).decode()[:-1], boxes
 
 
-def opened(box: bytes | None, cipher: AESGCM | None, event_id: UUID, subject: str) -> bytes | None:
+def opened(box: bytes | None, opener: Opener | None, event_id: UUID) -> bytes | None:
     """Return what a box holds, or None where it was not sealed by this key for this event and person."""
-    if box is None or cipher is None:
+    if box is None or opener is None:
         return None
+    decrypt, subject = opener
     try:
-        return cipher.decrypt(box[:NONCE_BYTES], box[NONCE_BYTES:], context(event_id, subject))
+        return decrypt(box[:NONCE_BYTES], box[NONCE_BYTES:], event_id.bytes + subject)
     except InvalidTag:
         return None
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from operator import itemgetter
+from io import BytesIO
 from typing import Any
 
 import asyncpg
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql.schema import ScalarElementColumnDefault
@@ -67,11 +69,10 @@ class Shape:
     keys: tuple[str, ...]
     values: tuple[str, ...]
     types: Mapping[str, str]
-    defaults: Mapping[str, Any]  # of every value column; None where it declares none
     all_values: frozenset[str]
     json: frozenset[str]
     row: tuple[str, ...]  # all columns in the order of the row type: by name
-    cells: Callable[[Row], Any]  # a row as that type's tuple
+    blank: Mapping[str, Any]  # a row in that order: of each column its default, or None
 
     def keys_of(self, rows: Sequence[tuple[Any, Row]]) -> list[list[Any]]:
         """Turn keys into one array per key column."""
@@ -85,20 +86,46 @@ class Shape:
 
     def rows_of(self, rows: Iterable[tuple[Any, Row]], kind: Kind) -> list[Any]:
         """Turn rows into tuples of the row type, absent columns filled with the default (counters: zero)."""
-        blank = self.defaults if kind is Kind.PUT else dict.fromkeys(self.values, 0)
+        blank = self.blank if kind is Kind.PUT else dict.fromkeys(self.row, 0)
+        only = self.keys[0] if len(self.keys) == 1 else ""
         found = []
         for key, columns in rows:
-            row = {**blank, **columns}
+            row = {**blank, **columns}  # in the order of `blank`
             if len(row) != len(blank):
                 raise KeyError(f"row {key}: no column {sorted(columns.keys() - self.all_values)}")
-            if len(self.keys) == 1:
-                row[self.keys[0]] = key
+            if only:
+                row[only] = key
             else:
                 row.update(zip(self.keys, key, strict=True))
             for name in self.json:
                 row[name] = encoded("jsonb", row[name])
-            found.append(self.cells(row))
+            found.append(tuple(row.values()))
         return found
+
+
+async def copy(conn: asyncpg.Connection, table: sa.Table, rows: Sequence[Any]) -> None:
+    """COPY rows of the table's row type as JSON, in half the time that asyncpg takes to encode their values.
+
+    An array of scalars without its brackets is a line of CSV: quotes around every text, none around numbers
+    and null. JSON has no bytes: the caller keeps tables with `bytea` away.
+    """
+    text = _json_lines(rows)[1:-2].replace(b"]\n[", b"\n")
+    if b"\\" in text:
+        text = _CONTROL.sub(_itself, text)
+    csv = {"format": "csv", "null": "null", "escape": "\\"}
+    names = shape_of(table).row
+    await conn.copy_to_table(table.name, schema_name=table.schema, columns=names, source=BytesIO(text), **csv)
+
+
+def _itself(found: re.Match[bytes]) -> bytes:
+    """Return a control character in place of its escape; CSV lets any stand between quotes."""
+    character: str = msgspec.json.decode(b'"\\%b"' % found[2])
+    return found[1] + character.encode()
+
+
+_json_lines = msgspec.json.Encoder().encode_lines
+# What JSON escapes beside quotes and backslashes, which CSV escapes alike.
+_CONTROL = re.compile(rb'(?<!\\)((?:\\\\)*)\\(u[0-9a-f]{4}|[^"\\])')
 
 
 def encoded(type_: str, value: Any) -> Any:
@@ -144,15 +171,14 @@ def shape_of(table: sa.Table) -> Shape:
         keys=tuple(column.name for column in table.primary_key.columns),
         values=values,
         types=types,
-        defaults={
-            c.name: c.default.arg if isinstance(c.default, ScalarElementColumnDefault) else None
-            for c in written
-            if c.name in values
-        },
         all_values=frozenset(values),
         json=frozenset(name for name in values if types[name] == "jsonb"),
         row=row,
-        cells=itemgetter(*row) if len(row) > 1 else lambda columns: (columns[row[0]],),
+        blank={
+            name: default.arg if isinstance(default, ScalarElementColumnDefault) else None
+            for name in row
+            for default in [table.columns[name].default]
+        },
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Annotated, ClassVar
 from uuid import UUID
@@ -46,6 +46,28 @@ def test_an_event_comes_back_as_it_went_in() -> None:
     event_id = uuid7()
     stored = CODEC.encode(NOTE, event_id, KEYS)
     assert CODEC.decode(stored.type, stored.schema_version, stored.payload, event_id, KEYS) == NOTE
+
+
+@dataclass(frozen=True, kw_only=True)
+class BellRung:
+    """An event without slots, which is read another way."""
+
+    SCHEMA_VERSION: ClassVar[int] = 2
+    bell: str
+    times: int = 1
+    occurred_at: datetime
+
+
+def test_an_event_without_slots_comes_back_with_its_defaults_and_is_refused_without_a_fact() -> None:
+    codec = Codec([BellRung])
+    event = BellRung(bell="door", times=2, occurred_at=NOON)
+    stored = codec.encode(event, uuid7(), {})
+    assert codec.decode(*stored, uuid7(), {}) == event
+    once = '{"bell":"door","occurred_at":"2026-03-02T12:00:00Z","more":null}'
+    assert codec.decode("BellRung", 2, once, uuid7(), {}) == replace(event, times=1)
+    for wrong in (once.replace("bell", "ball"), once.replace('"door"', "1")):
+        with pytest.raises(ValueError, match="bell"):
+            codec.decode("BellRung", 2, wrong, uuid7(), {})
 
 
 def test_what_the_first_release_stored_is_read_through_every_upcaster() -> None:

@@ -20,7 +20,7 @@ from sqlalchemy.schema import CreateTable
 
 from shared.eventsourcing.projection import Changes, Kind, MissingRow, ReadModel, Sweep
 from shared.eventsourcing.schema import kernel_sql
-from shared.eventsourcing.writing import shape_of, write
+from shared.eventsourcing.writing import copy, shape_of, write
 
 METADATA = sa.MetaData(schema="read")
 SHELF = sa.Table(
@@ -248,6 +248,34 @@ async def test_every_type_a_read_model_may_hold_comes_back_as_it_was_written(con
     assert (one["a_document"], one["some_bytes"]) == ('{"lines": [1, null, "é"]}', b"\x00\xff")
     assert one["in_capitals"] == "TEA ☕"
     assert (two["a_document"], two["a_text"]) == ('["text is taken as JSON"]', None)
+
+
+TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])) | st.text(
+    'a"\\\\n\n\r\t,.[]'
+)
+A_ROW = {
+    "a_text": TEXTS,
+    "an_integer": st.integers(-(2**31), 2**31 - 1),
+    "a_big_one": st.integers(-(2**63), 2**63 - 1),
+    "a_boolean": st.booleans(),
+    "an_instant": st.datetimes(timezones=st.just(UTC)),
+    "a_date": st.dates(),
+    "a_number": st.decimals(allow_nan=False, allow_infinity=False),
+    "a_document": st.lists(TEXTS | st.integers()) | st.dictionaries(TEXTS, TEXTS),
+}
+
+
+async def test_rows_are_copied_as_they_are_written(conn):
+    some = st.lists(st.fixed_dictionaries({}, optional=A_ROW), min_size=1, max_size=20)
+    for columns in _examples(some, 150):
+        puts = gathered([("put", UUID(int=n), row) for n, row in enumerate(columns)])
+        await write(conn, model_of(EVERYTHING), puts)
+        expected = await rows(conn, EVERYTHING)
+        await empty(conn)
+        records = [(key, row) for key, (_, row) in puts.steps[0].items()]
+        await copy(conn, EVERYTHING, shape_of(EVERYTHING).rows_of(records, Kind.PUT))
+        assert await rows(conn, EVERYTHING) == expected
+        await empty(conn)
 
 
 async def test_setting_a_row_that_is_not_there_is_an_error_in_any_batching(conn):

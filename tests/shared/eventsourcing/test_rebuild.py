@@ -96,6 +96,36 @@ async def test_a_rebuilt_table_hashes_like_the_live_one(office, owner, chunk):
     assert await hashes(office) == before
 
 
+ODD_TEXTS = [
+    "",
+    "null",
+    "NULL",
+    "a,b",
+    'a "b"',
+    "\\",
+    "\\n",
+    "\n",
+    "\\\n",
+    '\\"\n',
+    "]\n[",
+    "\n\\.\n",
+    "\r\n",
+    "\t\x01\x7f",
+    "€ 😀",
+]
+
+
+async def test_a_rebuild_copies_any_text_as_it_is(office, owner):
+    await append(office, *(said(sent(text, uuid7())) for text in ODD_TEXTS))
+    before = await hashes(office)
+    for model in (LIST, LABELS):
+        await rebuild(owner, office.store, model)
+    assert (await hashes(office))[LIST.name] == before[LIST.name]
+    for model in (LIST, LABELS):
+        rows = await office.database.pool.fetch(f"SELECT label FROM {model.table.fullname}")
+        assert sorted(row["label"] for row in rows) == sorted(ODD_TEXTS)
+
+
 async def test_a_rebuild_repairs_what_was_damaged_and_revives_a_stalled_model(office, owner):
     await a_past(office)
     before = await hashes(office)
