@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from operator import attrgetter
-from typing import Any, NamedTuple, NotRequired, TypedDict, get_type_hints
+from typing import Any, NamedTuple, get_type_hints
 from uuid import UUID
 
 import msgspec
@@ -159,36 +159,13 @@ def _form(kind: type) -> _Form:
         kind=kind,
         names=names,
         values=attrgetter(*names) if len(names) > 1 else lambda event: (getattr(event, names[0]),),
-        read=_reader(kind, hints),
+        read=msgspec.json.Decoder(kind).decode,
         version=getattr(kind, "SCHEMA_VERSION", 1),
         personal=personal,
         subjects=tuple(dict.fromkeys(subject for _, subject in personal)),
         sealed=",".join(f'"{name}":"{SEALED}"' for name, _ in personal),
         erased=",".join(f'"{name}":"{ERASED}"' for name, _ in personal),
     )
-
-
-def _reader(kind: type, hints: Mapping[str, Any]) -> Callable[[str], Any]:
-    """Return what reads a class's JSON.
-
-    An instance with a dict gets all of its facts at once: msgspec would set them one by one, which takes a
-    fifth longer. A default that is left out then stands in the class.
-    """
-    if hasattr(kind, "__slots__") or hasattr(kind, "__post_init__"):
-        return msgspec.json.Decoder(kind).decode
-    facts = {}
-    for field in fields(kind):
-        hint = hints[field.name]
-        facts[field.name] = NotRequired[hint] if hasattr(kind, field.name) else hint
-    read = msgspec.json.Decoder(TypedDict(kind.__name__, facts)).decode  # type: ignore[operator]
-    new, place = object.__new__, object.__setattr__
-
-    def made(payload: str) -> Any:
-        event: Any = new(kind)
-        place(event, "__dict__", read(payload))
-        return event
-
-    return made
 
 
 def _seal(subject: UUID | None, plain: dict[str, Any], event_id: UUID, keys: Keys) -> str | None:

@@ -171,7 +171,7 @@ class EventStore:
         return self._reading.replay(conn, after, until, types, page=page)
 
     async def recorded(self, rows: Sequence[Any], *, sealed: bool = False) -> list[Recorded]:
-        """Decode rows that a caller selected with `reading.COLUMNS`."""
+        """Decode rows that a caller selected, `reading.COLUMNS` first."""
         return await self._reading.recorded(rows, sealed=sealed)
 
     async def head(self, conn: Any) -> Head:

@@ -18,9 +18,11 @@ from shared.eventsourcing.encryption import SubjectKeys
 from shared.eventsourcing.log import Recorded
 from shared.eventsourcing.unsealing import Ciphers, UnknownSubject, subject_id
 
+# What `Reading.recorded` takes, of an event called `e`; its time in microseconds since 1970, because asyncpg
+# takes long to make a datetime.
 COLUMNS = (
-    "position, stream, stream_id, version, event_id, type, schema_version, payload, meta, "
-    "(extract(epoch FROM recorded_at) * 1000000)::bigint, hash"  # asyncpg takes long to make a datetime
+    "e.position, e.stream, e.stream_id, e.version, e.event_id, e.type, e.schema_version, e.payload, e.meta, "
+    "(extract(epoch FROM e.recorded_at) * 1000000)::bigint, e.hash"
 )
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -89,17 +91,14 @@ class Reading:
     async def history(self, conn: Any, stream_id: UUID, *, sealed: bool = False) -> list[Recorded]:
         """Return one stream's events from its first version on."""
         rows = await conn.fetch(
-            f"SELECT {COLUMNS} FROM log.event WHERE stream_id = $1 ORDER BY version", stream_id
+            f"SELECT {COLUMNS} FROM log.event e WHERE stream_id = $1 ORDER BY version", stream_id
         )
         return await self.recorded(rows, sealed=sealed)
 
     async def recorded(
         self, rows: Sequence[Any], *, sealed: bool = False, ciphers: Ciphers | None = None
     ) -> list[Recorded]:
-        """Decode rows that carry `COLUMNS`, with one look-up for all keys that `ciphers` lacks.
-
-        `recorded_at` may be a datetime, or the microseconds since 1970 that `COLUMNS` asks for.
-        """
+        """Decode rows that begin with `COLUMNS`, with one look-up for all keys that `ciphers` lacks."""
         opening = Ciphers() if ciphers is None else ciphers
         events: list[Recorded] = []
         for begin in range(0, len(rows), AT_ONCE):
@@ -121,11 +120,10 @@ class Reading:
 
     def _decoded(self, rows: Sequence[Any], ciphers: Ciphers | None) -> list[Recorded]:
         event, new = self._codec.opened, tuple.__new__  # sparing the call of a NamedTuple's own
-        moment = _moment if rows and isinstance(rows[0][9], int) else lambda when: when
         with garbage_collection_paused():
             return [
                 new(Recorded, (at, stream, of, version, id_,
-                               event(type_, schema, payload, id_, ciphers), told, moment(when), end))
+                               event(type_, schema, payload, id_, ciphers), told, _moment(when), end))
                 for at, stream, of, version, id_, type_, schema, payload, told, when, end, *_ in rows
             ]  # fmt: skip
 
@@ -140,7 +138,7 @@ async def _rows(conn: Any, after: int, until: int, types: Collection[type] | Non
     if types is not None:
         only, names = " AND type = ANY($3::text[])", [[kind.__name__ for kind in types]]
     rows: list[Any] = await conn.fetch(
-        f"SELECT {COLUMNS} FROM log.event WHERE position > $1 AND position <= $2{only} ORDER BY position",
+        f"SELECT {COLUMNS} FROM log.event e WHERE position > $1 AND position <= $2{only} ORDER BY position",
         after,
         until,
         *names,

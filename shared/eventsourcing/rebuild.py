@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
@@ -24,7 +24,6 @@ from shared.runtime.failpoints import failpoint
 
 CHUNK_EVENTS = 5000  # written at once; read and folded in smaller pages
 NEAR_EVENTS = 500  # what the switch may still apply while it holds the row lock
-_INDEXERS = 2  # connections that build indexes at once: the replay has left its processor
 _SWITCH_PAUSE_SECONDS = 0.25
 
 _LOG = structlog.get_logger(__name__)
@@ -40,7 +39,8 @@ UNION ALL SELECT format('ALTER TABLE {new} SET (%s)', array_to_string(reloptions
 FROM pg_class WHERE oid = '{old}'::regclass AND reloptions IS NOT NULL
 """
 _INDEXES = """
-SELECT c.relname AS name, pg_get_indexdef(c.oid) AS definition, pg_get_constraintdef(k.oid) AS rule
+SELECT c.relname AS name, i.indisprimary AS primary, pg_get_indexdef(c.oid) AS definition,
+       pg_get_constraintdef(k.oid) AS rule
 FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
 LEFT JOIN pg_constraint k ON k.conindid = c.oid AND k.contype IN ('p', 'u')
 WHERE i.indrelid = $1::text::regclass ORDER BY c.relname
@@ -113,7 +113,7 @@ class _Building:
             return (await self._store.head(conn)).position
 
     async def begin(self) -> None:
-        """Create the table like the live one, with its keys alone: other indexes are built last."""
+        """Create the table like the live one, with its primary key alone: other indexes are built last."""
         names = {"old": self._live.table.fullname, "new": self._new}
         async with self._database.transaction() as conn:
             await conn.execute(_CREATE.format(**names))
@@ -121,7 +121,7 @@ class _Building:
                 await conn.execute(row["statement"])
             for row in await conn.fetch(_INDEXES, names["old"]):
                 statement = self._index_statement(row)
-                if row["rule"] is not None:  # a constraint, which keeps all others off the table
+                if row["primary"]:
                     await conn.execute(statement)
                 else:
                     self._later.append(statement)
@@ -152,22 +152,15 @@ class _Building:
         """Build the other indexes, once the bulk of the rows is there."""
         if self._indexed:
             return
-        waiting = iter(self._later)
-        await asyncio.gather(*[self._build(waiting) for _ in range(_INDEXERS)])
         async with self._database.transaction() as conn:
             await self._own(conn)
+            await conn.execute("SET LOCAL statement_timeout = 0")
+            for statement in self._later:
+                await conn.execute(statement)
             # A tenth of the usual sample, for the minute until autovacuum has seen the new table.
-            await conn.execute("SET LOCAL statement_timeout = 0; SET LOCAL default_statistics_target = 10")
+            await conn.execute("SET LOCAL default_statistics_target = 10")
             await conn.execute(f"ANALYZE {self._new}")
         self._indexed = True
-
-    async def _build(self, waiting: Iterator[str]) -> None:
-        """Build one waiting index after the other, beside others who take from the same list."""
-        async with self._database.transaction() as conn:
-            await self._own(conn, "SHARE")
-            await conn.execute("SET LOCAL statement_timeout = 0")
-            for statement in waiting:
-                await conn.execute(statement)
 
     async def switch(self, done: int) -> int | None:
         """Apply the rest and rename; None where readers are in the way or the head has run on: try again."""
@@ -227,13 +220,10 @@ class _Building:
         rest.steps = [{key: change for key, change in segment.items() if change[0] is not Kind.PUT}]
         return rest
 
-    async def _own(self, conn: asyncpg.Connection, mode: str = "SHARE UPDATE EXCLUSIVE") -> None:
-        """Keep other rebuilds off the table for this transaction; raise if one has replaced it.
-
-        In `SHARE` mode several connections own it, as the building of an index locks it.
-        """
+    async def _own(self, conn: asyncpg.Connection) -> None:
+        """Keep other rebuilds off the table for this transaction; raise if one has replaced it."""
         try:
-            await conn.execute(f"LOCK TABLE {self._new} IN {mode} MODE")
+            await conn.execute(f"LOCK TABLE {self._new} IN SHARE UPDATE EXCLUSIVE MODE")
         except asyncpg.UndefinedTableError:
             raise RebuildOvertaken(self._new) from None
         if await conn.fetchval("SELECT $1::text::regclass::oid", self._new) != self._oid:

@@ -9,13 +9,12 @@ from typing import Any, Final
 from shared.contracts.envelope import headers_of
 from shared.eventsourcing.event_store import EventStore
 from shared.eventsourcing.log import NewerData, Recorded
-from shared.eventsourcing.reading import garbage_collection_paused
+from shared.eventsourcing.reading import COLUMNS, garbage_collection_paused
 from shared.messaging.message import Message, partition_of
 from shared.messaging.pages import Incarnation
 
-_FIELDS: Final = """
-e.position, e.stream, e.stream_id, e.version, e.event_id, e.type, e.schema_version, e.payload, e.meta,
-e.recorded_at, e.hash, o.topic, o.partition, o.prev,
+_FIELDS: Final = f"""
+{COLUMNS}, o.topic, o.partition, o.prev,
 (SELECT i.id FROM log.incarnation i WHERE i.after < e.position ORDER BY i.ordinal DESC LIMIT 1) AS incarnation
 """
 _AT_ONCE: Final = 100  # rows mapped before others have their turn, a millisecond or two

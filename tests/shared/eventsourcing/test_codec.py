@@ -50,7 +50,7 @@ def test_an_event_comes_back_as_it_went_in() -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class BellRung:
-    """An event without slots, which is read another way."""
+    """An event without slots."""
 
     SCHEMA_VERSION: ClassVar[int] = 2
     bell: str

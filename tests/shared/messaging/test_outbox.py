@@ -25,7 +25,8 @@ INCARNATION = UUID(int=7)
 def row(position: int, topic: str = TOPIC) -> tuple[Any, ...]:
     """Return what the outbox reads for a delivered parcel, in the order of its columns."""
     event = (position, "parcel", uuid7(), 3, uuid7(), ParcelDelivered.__name__, 1, PAYLOAD, META)
-    return (*event, NOON, bytes([position % 256]) * 32, topic, 2, position - 1, INCARNATION)
+    noon = int(NOON.timestamp()) * 1_000_000
+    return (*event, noon, bytes([position % 256]) * 32, topic, 2, position - 1, INCARNATION)
 
 
 @pytest.fixture
