@@ -109,7 +109,7 @@ class Codec:
                 if facts[field] is not None:
                     plain.setdefault(facts[subject], {})[field] = facts.pop(field)
             # Behind all others, where `unsealed` looks for it.
-            facts[BOXES] = {str(of): _seal(of, held, event_id, keys) for of, held in plain.items()}
+            facts[BOXES] = dict(_box(of, held, event_id, keys) for of, held in plain.items())
             payload = _write(facts)
         return Encoded(name, form.version, payload.decode())
 
@@ -168,8 +168,9 @@ def _form(kind: type) -> _Form:
     )
 
 
-def _seal(subject: UUID | None, plain: dict[str, Any], event_id: UUID, keys: Keys) -> str | None:
+def _box(subject: UUID | None, plain: dict[str, Any], event_id: UUID, keys: Keys) -> tuple[str, str | None]:
+    """Return a person's id as text and what is sealed of them, None once they are erased."""
     if subject is None:
         raise ValueError(f"{', '.join(plain)}: personal data of nobody")
-    key = keys.get(subject)
-    return None if key is None else seal(key, _write(plain), context(event_id, str(subject)))
+    name, key = str(subject), keys.get(subject)
+    return name, None if key is None else seal(key, _write(plain), context(event_id, name.encode()))

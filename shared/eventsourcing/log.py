@@ -7,25 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, NamedTuple, Self
 from uuid import UUID
 
-from msgspec import Struct
-from msgspec.json import Decoder
+from pydantic_core import from_json
 
 from shared.eventsourcing.decider import AnyDecider
-
-
-class _StoredMeta(Struct):
-    """The meta as it stands in the log."""
-
-    actor: str
-    correlation: str
-    causation: str
-    traceparent: str
-
-
-_read_meta: Final = Decoder(_StoredMeta).decode
 
 
 class Meta(NamedTuple):
@@ -39,8 +26,8 @@ class Meta(NamedTuple):
     @classmethod
     def read(cls, stored: str) -> Self:
         """Decode what stands in the log."""
-        meta = _read_meta(stored)
-        return cls(meta.actor, meta.correlation, meta.causation, meta.traceparent)
+        fields = from_json(stored)
+        return cls(fields["actor"], fields["correlation"], fields["causation"], fields["traceparent"])
 
 
 class Recorded(NamedTuple):

@@ -28,7 +28,7 @@ class UnknownSubject(Exception):
     """A box is a person's whose key nobody has looked up."""
 
 
-# What decrypts a nonce and a box's rest under a context, and the subject as contexts name it.
+# What decrypts a nonce and a box's rest under a context, and the subject as `context` takes it.
 Opener = tuple[Callable[[bytes, bytes, bytes], bytes], bytes]
 
 
@@ -94,11 +94,11 @@ def opened(box: bytes | None, opener: Opener | None, event_id: UUID) -> bytes | 
         return None
     decrypt, subject = opener
     try:
-        return decrypt(box[:NONCE_BYTES], box[NONCE_BYTES:], event_id.bytes + subject)
+        return decrypt(box[:NONCE_BYTES], box[NONCE_BYTES:], context(event_id, subject))
     except InvalidTag:
         return None
 
 
-def context(event_id: UUID, subject: str) -> bytes:
-    """Return what a box is bound to: it cannot be moved to another event or person."""
-    return event_id.bytes + subject.encode()
+def context(event_id: UUID, subject: bytes) -> bytes:
+    """Return what a box is bound to: it cannot be moved to another event or person, named by id as text."""
+    return event_id.bytes + subject

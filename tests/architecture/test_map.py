@@ -16,7 +16,7 @@ OURS = modules(*HOUSES)
 TESTS = modules("tests")
 LONGEST_SENTENCE = 88
 LONGEST_FILE, LONGEST_TEST, LONGEST_FUNCTION = 300, 400, 40
-SHARED_BUDGET, FOLDER_BUDGET = 7_900, 2_900  # docs/decisions/0012
+SHARED_BUDGET, FOLDER_BUDGET = 8_000, 2_900  # docs/decisions/0012
 SHARED_FOLDERS = {"contracts", "eventsourcing", "messaging", "http", "runtime"}
 SERVICES = ("intake", "demand", "catalog", "sla")
 
