@@ -28,6 +28,7 @@ from tests.support.kafka_rungs import (
     installed,
     ran,
 )
+from tests.support.processes import free_ports
 
 REQUIRE_VARIABLE = "PLUMBLINE_TEST_REQUIRE_KAFKA"
 JARS = f"install Java >= {OLDEST_JAVA} and set {HOME_VARIABLE} or install Maven"
@@ -253,10 +254,9 @@ def as_variables(properties: str) -> list[str]:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return one port that is free."""
+    [port] = free_ports(1)
+    return port
 
 
 def _wait_for_answer(host: str, port: int, process: subprocess.Popen[bytes] | None) -> None:

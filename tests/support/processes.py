@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -21,6 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_SECONDS = 90.0  # the machine may be shared: a test that is right never waits so long
 _POLL_SECONDS = 0.02
 _TAIL_CHARACTERS = 4000
+_ANY = random.SystemRandom()  # the seed is the tests', and the same in all their processes
 
 
 async def until(
@@ -43,12 +45,18 @@ def now() -> float:
 
 
 def free_ports(count: int) -> list[int]:
-    """Return ports that were all free at one moment."""
+    """Return ports that were free just now, from below those that the kernel lends to outgoing connections.
+
+    One of those could take the port of a server while that starts anew.
+    """
+    found: list[int] = []
     with contextlib.ExitStack() as stack:
-        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
+        while len(found) < count:
+            probe, port = stack.enter_context(socket.socket()), _ANY.choice(range(10_000, 32_000))
+            with contextlib.suppress(OSError):
+                probe.bind(("127.0.0.1", port))
+                found.append(port)
+    return found
 
 
 def clean_environment() -> dict[str, str]:
