@@ -52,12 +52,9 @@ class Changes:
         self._segment: Segment = {}
         self.steps: list[Segment | Sweep] = [self._segment]
 
-    def put(self, key: Any, row: Row | None = None, /, **columns: Any) -> None:
-        """Make this the whole row, new or not: a column left out gets its default, else NULL.
-
-        A wide `row` is given as a new dict, which Python builds in less time than keyword arguments.
-        """
-        self._segment[key] = (Kind.PUT, columns if row is None else row)
+    def put(self, key: Any, **columns: Any) -> None:
+        """Make this the whole row, new or not: a column left out gets its default, else NULL."""
+        self._segment[key] = (Kind.PUT, columns)
 
     def set(self, key: Any, **columns: Any) -> None:
         """Change these columns of a row that exists; writing raises `MissingRow` where it does not."""
