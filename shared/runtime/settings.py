@@ -89,8 +89,8 @@ class ServiceSettings(BaseSettings):
     )
 
     pool_min_size: int = Field(default=1, ge=0, description="database connections kept open")
-    # At least two: a consumer prepares a batch on one connection while another holds its checkpoints.
-    pool_max_size: int = Field(default=8, ge=2, description="most database connections")
+    # The appender keeps one, and a consumer prepares a batch on one while another holds its checkpoints.
+    pool_max_size: int = Field(default=8, ge=3, description="most database connections, at least 3")
     database_wait_seconds: float = Field(default=60, ge=0, description="how long to wait for it at start")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="debug, info, warning or error"

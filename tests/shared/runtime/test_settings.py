@@ -84,3 +84,13 @@ def test_a_pool_cannot_be_smaller_than_its_smallest_size(environment: pytest.Mon
     environment.setenv("PLUMBLINE_POOL_MIN_SIZE", "20")
     with pytest.raises(ValidationError, match="POOL_MAX_SIZE"):
         ServiceSettings()
+
+
+def test_a_pool_has_a_connection_for_each_who_holds_one_while_waiting_for_another(
+    environment: pytest.MonkeyPatch,
+) -> None:
+    environment.setenv("PLUMBLINE_POOL_MAX_SIZE", "2")
+    with pytest.raises(ValidationError, match="pool_max_size"):
+        ServiceSettings()
+    environment.setenv("PLUMBLINE_POOL_MAX_SIZE", "3")
+    assert ServiceSettings().pool_max_size == 3
