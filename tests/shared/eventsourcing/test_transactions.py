@@ -22,8 +22,10 @@ async def database(fresh_databases):
 
 
 @pytest.fixture
-def transactions(database):
-    return Transactions(database, seconds=5)
+async def transactions(database):
+    transactions = Transactions(database, seconds=5)
+    yield transactions
+    await transactions.abandon()
 
 
 async def open_transactions(database):
