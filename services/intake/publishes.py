@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
 from services.intake.domain.people import person_id
 from services.intake.domain.request import events as request
@@ -15,25 +16,50 @@ from shared.eventsourcing.log import Recorded
 from shared.eventsourcing.publishing import Publisher
 from shared.runtime.ids import human_number
 
-REQUESTS = contracts.RequestFact.TOPIC
-RFCS = contracts.RfcFact.TOPIC
+_CONTRACTS: dict[type, type[Contract]] = {
+    request.RequestSubmitted: contracts.RequestSubmitted,
+    request.RequestTriaged: contracts.RequestTriaged,
+    request.RequestAccepted: contracts.RequestAccepted,
+    request.RequestRejected: contracts.RequestRejected,
+    request.RequestAssigned: contracts.RequestAssigned,
+    request.RequestHeld: contracts.RequestHeld,
+    request.RequestResumed: contracts.RequestResumed,
+    request.RequestResponded: contracts.RequestResponded,
+    request.ContactReceived: contracts.RequestContactReceived,
+    request.RequestReprioritised: contracts.RequestReprioritised,
+    request.RequestFulfilled: contracts.RequestFulfilled,
+    request.RequestReopened: contracts.RequestReopened,
+    request.RequestClosed: contracts.RequestClosed,
+    request.RequestWithdrawn: contracts.RequestWithdrawn,
+    request.RequestConverted: contracts.RequestConverted,
+    rfc.RfcSubmitted: contracts.RfcSubmitted,
+    rfc.RfcClassified: contracts.RfcClassified,
+    rfc.RiskAssessed: contracts.RfcRiskAssessed,
+    rfc.RfcApproved: contracts.RfcApproved,
+    rfc.RfcRejected: contracts.RfcRejected,
+    rfc.RfcDeferred: contracts.RfcDeferred,
+    rfc.RfcScheduled: contracts.RfcScheduled,
+    rfc.ImplementationStarted: contracts.RfcImplementationStarted,
+    rfc.RfcImplemented: contracts.RfcImplemented,
+    rfc.RfcClosed: contracts.RfcClosed,
+    rfc.RfcCancelled: contracts.RfcCancelled,
+}
 
 
-def _told(contract: type[Contract]) -> Callable[[Recorded], Told]:
-    """Make the mapping of an event whose public fields have the same names and values."""
-    return lambda recorded: tell(contract, recorded.event)
+def publish(recorded: Recorded) -> Told:
+    """Return the public form of an event that `PUBLISHER` names."""
+    event = recorded.event
+    otherwise = _OTHERWISE.get(type(event))
+    return tell(_CONTRACTS[type(event)], event, **(otherwise(recorded) if otherwise else {}))
 
 
-def _submitted(recorded: Recorded) -> Told:
-    event: request.RequestSubmitted = recorded.event
-    number = human_number("REQ", recorded.recorded_at, event.serial)
-    return tell(contracts.RequestSubmitted, event, number=number)
+def _submitted(recorded: Recorded) -> dict[str, Any]:
+    return {"number": human_number("REQ", recorded.recorded_at, recorded.event.serial)}
 
 
-def _assigned(recorded: Recorded) -> Told:
+def _assigned(recorded: Recorded) -> dict[str, Any]:
     event: request.RequestAssigned = recorded.event
-    assignee = str(person_id(event.assignee)) if event.assignee else None
-    return tell(contracts.RequestAssigned, event, assignee=assignee)
+    return {"assignee": str(person_id(event.assignee)) if event.assignee else None}
 
 
 def _rfc_number(drafted_at: datetime, serial: int) -> str:
@@ -41,69 +67,40 @@ def _rfc_number(drafted_at: datetime, serial: int) -> str:
     return human_number("RFC", drafted_at, serial)
 
 
-def _rfc_submitted(recorded: Recorded) -> Told:
+def _rfc_submitted(recorded: Recorded) -> dict[str, Any]:
     event: rfc.RfcSubmitted = recorded.event
-    return tell(
-        contracts.RfcSubmitted,
-        event,
-        number=_rfc_number(event.drafted_at, event.serial),
-        title=event.text.title,
-        service=event.text.service,
-        business_impact=event.text.business_impact,
-        risk_of_not_accepting=event.text.risk_of_not_accepting,
-        reason=event.text.reason,
-        needed_by=event.text.needed_by,
-    )
+    return {
+        "number": _rfc_number(event.drafted_at, event.serial),
+        "title": event.text.title,
+        "service": event.text.service,
+        "business_impact": event.text.business_impact,
+        "risk_of_not_accepting": event.text.risk_of_not_accepting,
+        "reason": event.text.reason,
+        "needed_by": event.text.needed_by,
+    }
 
 
-def _classified(recorded: Recorded) -> Told:
+def _classified(recorded: Recorded) -> dict[str, Any]:
     event: rfc.RfcClassified = recorded.event
-    number = _rfc_number(event.drafted_at, event.serial)
-    return tell(contracts.RfcClassified, event, number=number, urgency=event.urgency_counted)
+    return {"number": _rfc_number(event.drafted_at, event.serial), "urgency": event.urgency_counted}
 
 
-def _assessed(recorded: Recorded) -> Told:
+def _assessed(recorded: Recorded) -> dict[str, Any]:
     event: rfc.RiskAssessed = recorded.event
-    factors = [{"name": t.name, "value": t.value, "points": t.points} for t in event.factors]
-    return tell(contracts.RfcRiskAssessed, event, factors=factors)
+    return {"factors": [{"name": t.name, "value": t.value, "points": t.points} for t in event.factors]}
 
 
-_MAPPINGS: dict[type, tuple[str, Callable[[Recorded], Told]]] = {
-    request.RequestSubmitted: (REQUESTS, _submitted),
-    request.RequestTriaged: (REQUESTS, _told(contracts.RequestTriaged)),
-    request.RequestAccepted: (REQUESTS, _told(contracts.RequestAccepted)),
-    request.RequestRejected: (REQUESTS, _told(contracts.RequestRejected)),
-    request.RequestAssigned: (REQUESTS, _assigned),
-    request.RequestHeld: (REQUESTS, _told(contracts.RequestHeld)),
-    request.RequestResumed: (REQUESTS, _told(contracts.RequestResumed)),
-    request.RequestResponded: (REQUESTS, _told(contracts.RequestResponded)),
-    request.ContactReceived: (REQUESTS, _told(contracts.RequestContactReceived)),
-    request.RequestReprioritised: (REQUESTS, _told(contracts.RequestReprioritised)),
-    request.RequestFulfilled: (REQUESTS, _told(contracts.RequestFulfilled)),
-    request.RequestReopened: (REQUESTS, _told(contracts.RequestReopened)),
-    request.RequestClosed: (REQUESTS, _told(contracts.RequestClosed)),
-    request.RequestWithdrawn: (REQUESTS, _told(contracts.RequestWithdrawn)),
-    request.RequestConverted: (REQUESTS, _told(contracts.RequestConverted)),
-    rfc.RfcSubmitted: (RFCS, _rfc_submitted),
-    rfc.RfcClassified: (RFCS, _classified),
-    rfc.RiskAssessed: (RFCS, _assessed),
-    rfc.RfcApproved: (RFCS, _told(contracts.RfcApproved)),
-    rfc.RfcRejected: (RFCS, _told(contracts.RfcRejected)),
-    rfc.RfcDeferred: (RFCS, _told(contracts.RfcDeferred)),
-    rfc.RfcScheduled: (RFCS, _told(contracts.RfcScheduled)),
-    rfc.ImplementationStarted: (RFCS, _told(contracts.RfcImplementationStarted)),
-    rfc.RfcImplemented: (RFCS, _told(contracts.RfcImplemented)),
-    rfc.RfcClosed: (RFCS, _told(contracts.RfcClosed)),
-    rfc.RfcCancelled: (RFCS, _told(contracts.RfcCancelled)),
+# What a contract says otherwise than its event, or what the event does not say; all else has the same names.
+_OTHERWISE: dict[type, Callable[[Recorded], dict[str, Any]]] = {
+    request.RequestSubmitted: _submitted,
+    request.RequestAssigned: _assigned,
+    rfc.RfcSubmitted: _rfc_submitted,
+    rfc.RfcClassified: _classified,
+    rfc.RiskAssessed: _assessed,
 }
 
-
-def publish(recorded: Recorded) -> Told:
-    """Return the public form of an event that `PUBLISHER` names."""
-    _, mapping = _MAPPINGS[type(recorded.event)]
-    return mapping(recorded)
-
-
 PUBLISHER = Publisher(
-    source="/intake", topics={kind: topic for kind, (topic, _) in _MAPPINGS.items()}, publish=publish
+    source="/intake",
+    topics={kind: contract.TOPIC for kind, contract in _CONTRACTS.items()},
+    publish=publish,
 )
