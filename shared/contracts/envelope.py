@@ -119,7 +119,7 @@ def headers_of(  # noqa: PLR0913  every one is a header; the names are the envel
     if causationid:
         headers.append(("ce_causationid", causationid.encode()))
     if traceparent:
-        headers += [(name, traceparent.encode()) for name in ("ce_traceparent", "traceparent")]
+        headers += [("ce_traceparent", parent := traceparent.encode()), ("traceparent", parent)]
     return headers
 
 

@@ -114,12 +114,16 @@ class GroupReader:
             group_id=group,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
+            isolation_level="read_uncommitted",
+            max_poll_interval_ms=300_000,
             session_timeout_ms=30_000,
             heartbeat_interval_ms=5_000,
             rebalance_timeout_ms=60_000,
             # Exactly one, and not the sticky one, whose state all consumers of a process share.
             partition_assignment_strategy=(RoundRobinPartitionAssignor,),
+            max_partition_fetch_bytes=1_048_576,
             fetch_max_bytes=8_388_608,
+            check_crcs=True,
         )
 
     async def start(self) -> None:
