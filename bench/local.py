@@ -12,9 +12,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.servers import Process, free_port, running, wait_until_answered
+from bench.servers import Process, running, wait_until_answered
 from shared.http.issuer import Issuer
 from shared.runtime.clock import SystemClock
+from tests.support.processes import free_port
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

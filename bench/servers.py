@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -22,6 +21,7 @@ from shared.http.issuer import Issuer
 from shared.runtime.clock import SystemClock
 from shared.runtime.embedded_postgres import EmbeddedPostgres
 from shared.runtime.provisioning import ServiceDatabases, provision
+from tests.support.processes import free_port
 from tests.support.real import temporary_server
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -164,11 +164,3 @@ def _stat(pid: int) -> list[str]:
 def _times(fields: list[str]) -> list[float]:
     """Return seconds of processor time: own in user and kernel mode, then that of children that ended."""
     return [int(ticks) / os.sysconf("SC_CLK_TCK") for ticks in fields[11:15]]
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -16,8 +16,9 @@ from bench.figures import Figure, middle
 from bench.load import Load, WrongAnswer, drive
 from bench.pgbench import EVENT_AND_PROJECTION, Limit, Pgbench
 from bench.requests import Requests
-from bench.servers import Bench, Process, free_port, running, wait_until_answered
+from bench.servers import Bench, Process, running, wait_until_answered
 from shared.runtime.provisioning import ServiceDatabases
+from tests.support.processes import free_port
 
 WARM_UP_SECONDS = 2.0
 _REAPING_SECONDS = 0.3  # until the server has counted the backends that ended with pgbench

@@ -18,7 +18,7 @@ import pytest
 from services.command_line.access import Access
 from services.command_line.demo import access_of
 from services.command_line.installation import FOLDER_VARIABLE, PORT_VARIABLE, Installation
-from tests.support.processes import Process, clean_environment, finished, free_ports
+from tests.support.processes import Process, clean_environment, finished, free_port
 
 
 @dataclass
@@ -104,7 +104,7 @@ async def launched() -> AsyncIterator[Launched]:
 def _two_free_ports() -> int:
     """Return a free port whose successor is free too: management listens there."""
     while True:
-        [port] = free_ports(1)
+        port = free_port()
         with contextlib.suppress(OSError), socket.socket() as probe:
             probe.bind(("127.0.0.1", port + 1))
             return port

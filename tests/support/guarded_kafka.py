@@ -17,7 +17,8 @@ from cryptography.x509.oid import NameOID
 
 from shared.messaging.brokers import KafkaAccess
 from shared.runtime.settings import KafkaSettings
-from tests.support.kafka import Broker, free_port
+from tests.support.kafka import Broker
+from tests.support.processes import free_port
 
 USER, PASSWORD = "parcels", "a word that nobody may read"
 SCRAM, TLS, MUTUAL, PLAIN = "SCRAM", "TLS", "MUTUAL", "PLAIN"

@@ -28,7 +28,7 @@ from tests.support.kafka_rungs import (
     installed,
     ran,
 )
-from tests.support.processes import free_ports
+from tests.support.processes import free_port
 
 REQUIRE_VARIABLE = "PLUMBLINE_TEST_REQUIRE_KAFKA"
 JARS = f"install Java >= {OLDEST_JAVA} and set {HOME_VARIABLE} or install Maven"
@@ -251,12 +251,6 @@ def as_variables(properties: str) -> list[str]:
     """Write properties as the variables that the image `apache/kafka` reads them from."""
     lines = [line.partition("=") for line in properties.split()]
     return [f"KAFKA_{name.replace('.', '_').upper()}={value}" for name, _, value in lines]
-
-
-def free_port() -> int:
-    """Return one port that is free."""
-    [port] = free_ports(1)
-    return port
 
 
 def _wait_for_answer(host: str, port: int, process: subprocess.Popen[bytes] | None) -> None:

@@ -59,6 +59,12 @@ def free_ports(count: int) -> list[int]:
     return found
 
 
+def free_port() -> int:
+    """Return one such port."""
+    [port] = free_ports(1)
+    return port
+
+
 def clean_environment() -> dict[str, str]:
     """Return what this process was started with, without any of its settings of Plumbline and Kafka."""
     ours = ("PLUMBLINE_", "KAFKA_BOOTSTRAP_SERVERS", "DATABASE_URL", "KEYS_DATABASE_URL")
