@@ -11,9 +11,11 @@ from aiokafka.conn import collect_hosts, create_conn
 from aiokafka.errors import BrokerResponseError, KafkaConnectionError, KafkaError
 from aiokafka.protocol.metadata import MetadataRequest
 
+from shared.messaging.failures import cancelled
 from shared.runtime.settings import KafkaSettings
 
 START_SECONDS: Final = 30.0
+BREAK_OFF_SECONDS: Final = 2.0
 KNOCK_MS: Final = 5_000
 
 
@@ -33,12 +35,22 @@ class KafkaAccess:
         return {"bootstrap_servers": self.bootstrap_servers, "metadata_max_age_ms": 60_000, **self._proof()}
 
     async def start(self, client: Any) -> None:
-        """Start a client of aiokafka; raises `NotLetIn` when the brokers are there and refuse us."""
+        """Start a client of aiokafka; raises `NotLetIn` when the brokers are there and refuse us.
+
+        Broken off, it still lets the start come to an end for a moment: cancelled while it asks a broker,
+        aiokafka forgets that connection without closing it.
+        """
+        starting = asyncio.ensure_future(client.start())
         try:
-            await asyncio.wait_for(client.start(), START_SECONDS)
+            await asyncio.wait_for(asyncio.shield(starting), START_SECONDS)
         except (KafkaConnectionError, TimeoutError):
             await self._knock()
             raise
+        finally:
+            try:
+                await asyncio.wait({starting}, timeout=BREAK_OFF_SECONDS)
+            finally:
+                await cancelled(starting)
 
     def _proof(self) -> dict[str, Any]:
         """Return how we show who we are, and how brokers show it to us."""
@@ -68,8 +80,10 @@ class KafkaAccess:
         for host, port, _ in collect_hosts(self.bootstrap_servers):
             try:
                 opened = await create_conn(host, port, request_timeout_ms=KNOCK_MS, **self._proof())
-                await opened.send(MetadataRequest([]))
-                opened.close()
+                try:
+                    await opened.send(MetadataRequest([]))
+                finally:
+                    opened.close()
             except (KafkaError, OSError) as error:
                 why = error.__cause__ or error
                 if isinstance(why, ssl.SSLError | BrokerResponseError):

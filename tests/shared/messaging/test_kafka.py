@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -122,6 +123,49 @@ async def test_the_tail_of_every_partition_is_read_whatever_its_length(access: K
     assert [record.offset for record in found[topic, 0]] == list(range(70, 120))
     assert [record.offset for record in found[topic, 1]] == [0]
     assert found[topic, 2] == []
+
+
+class SlowToAnswer:
+    """Stands before a broker; hands its answer to a client's second request on only when told to."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker.bootstrap_servers.split(":")
+        self.asked, self.answer, self.hung_up = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def __call__(self, client: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
+        answers, broker = await asyncio.open_connection(*self._broker)
+        with suppress(asyncio.IncompleteReadError):
+            for number in itertools.count(1):
+                await _hand_on(client, broker)
+                if number == 2:
+                    self.asked.set()
+                    await self.answer.wait()
+                await _hand_on(answers, back)
+        broker.close()
+        back.close()
+        self.hung_up.set()
+
+
+async def _hand_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    size = await reader.readexactly(4)
+    writer.write(size + await reader.readexactly(int.from_bytes(size)))
+
+
+async def test_a_start_that_is_broken_off_leaves_no_connection_behind(kafka: Broker, topic: str):
+    slow = SlowToAnswer(kafka)
+    server = await asyncio.start_server(slow, "127.0.0.1")
+    port = server.sockets[0].getsockname()[1]
+    reader = GroupReader(KafkaAccess(bootstrap_servers=f"127.0.0.1:{port}"), topic, [topic])
+    starting = asyncio.ensure_future(reader.start())
+    await asyncio.wait_for(slow.asked.wait(), 10)
+    starting.cancel()
+    asyncio.get_running_loop().call_later(0.05, slow.answer.set)
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    await reader.close()
+    await asyncio.wait_for(slow.hung_up.wait(), 10)
+    server.close()
+    await server.wait_closed()
 
 
 @pytest.fixture
