@@ -108,6 +108,8 @@ class Bench:
             "PLUMBLINE_MIGRATION_DATABASE_URL": databases.owner_url,
             "PLUMBLINE_KEYS_MIGRATION_DATABASE_URL": databases.keys_owner_url,
             "PLUMBLINE_JWKS": self.issuer.jwks(),
+            # One caller stands for many here; its requests are counted all the same.
+            "PLUMBLINE_REQUESTS_PER_SECOND": "1000000",
             **more,
         }
 

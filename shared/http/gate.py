@@ -26,6 +26,7 @@ from shared.http.exchange import CURRENT, SCOPE_KEY, Exchange
 from shared.http.limits import Disconnected, check_address, check_json, read_limited, replayed
 from shared.http.measures import Measures
 from shared.http.problems import Problem, problem_of
+from shared.http.rates import Rates
 from shared.runtime.logging import converse
 
 _LOG = structlog.get_logger(__name__)
@@ -65,6 +66,7 @@ class Rules:
     service: str
     authenticator: Authenticator
     measures: Measures
+    rates: Rates | None = None
     consistency: Consistency | None = None
     token_of: Callable[[Appended], str] | None = None
     body_limit: int = 262_144
@@ -133,6 +135,8 @@ class Gate:
             about.principal = rules.authenticator.remembered(
                 authorization
             ) or await rules.authenticator.authenticate(authorization)
+            if rules.rates is not None:
+                rules.rates.count(about.principal.name)
         if scope["method"] in _WITH_BODY:
             about.body = await read_limited(receive, headers, rules.body_limit)
             check_json(about.body, headers)

@@ -25,6 +25,7 @@ from shared.http.keyring import KeyRing
 from shared.http.management import Check
 from shared.http.measures import Measures
 from shared.http.migrations import wait_for_migrations
+from shared.http.rates import Rates
 from shared.http.workers import Transport, Worker
 from shared.messaging.feed import FeedPages
 from shared.runtime.clock import Clock, SystemClock
@@ -147,6 +148,7 @@ class Service:
                 now=lambda: self.clock.now().timestamp(),
             ),
             measures=Measures(self.metrics),
+            rates=Rates(self.settings.requests_per_second),
             consistency=Consistency(self.name, catch_up.caught_up_to, worker.progress.reached),
             token_of=tokens.of,
             traced="OTEL_EXPORTER_OTLP_ENDPOINT" in os.environ,

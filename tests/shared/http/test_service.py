@@ -126,6 +126,21 @@ def client_of(service: Service, issuer: Issuer, *roles: str) -> httpx.AsyncClien
     )
 
 
+async def test_one_caller_may_ask_as_often_as_the_settings_say(
+    databases: ServiceDatabases, issuer: Issuer
+) -> None:
+    settings = settings_of(databases, issuer, requests_per_second=0.001)
+    service = Service(PARCELS, settings, clock=FixedClock(NOON))
+    await service.start()
+    async with client_of(service, issuer) as anna:
+        sent = [await anna.post("/v1/parcels", json={"label": "a book"}) for _ in range(2)]
+        other = {"Authorization": f"Bearer {issuer.mint('bert', ['requester'], timedelta(hours=1))}"}
+        sent.append(await anna.post("/v1/parcels", json={"label": "a book"}, headers=other))
+    await service.stop()
+    assert [answer.status_code for answer in sent] == [201, 429, 201]
+    assert int(sent[1].headers["retry-after"]) in range(990, 1001)
+
+
 async def test_a_parcel_goes_from_the_request_to_the_feed(service: Service, issuer: Issuer) -> None:
     async with client_of(service, issuer) as anna, client_of(service, issuer, "event_consumer") as follower:
         sent = await anna.post("/v1/parcels", json={"label": "books"}, headers={"Idempotency-Key": "k-1"})
