@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import os
 from collections.abc import Iterator, Mapping
@@ -140,8 +141,24 @@ class _SecretFiles(PydanticBaseSettingsSource):
                 section = found
                 for part in variable.path[:-1]:
                     section = section.setdefault(part, {})
-                section[variable.path[-1]] = Path(path).read_text(encoding="utf-8").strip()
+                section[variable.path[-1]] = _InFile(Path(path))
         return found
+
+
+class _InFile(SecretStr):
+    """A secret that is read anew whenever it is asked for: what Kubernetes mounts is renewed in place.
+
+    While the file is away or empty, as it may be for a moment, what it last held counts.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        super().__init__(path.read_text(encoding="utf-8").strip())
+
+    def get_secret_value(self) -> str:
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            self._secret_value = self._path.read_text(encoding="utf-8").strip() or self._secret_value
+        return self._secret_value
 
 
 class Variable(BaseModel):

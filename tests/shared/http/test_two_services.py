@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -75,6 +76,33 @@ async def test_what_one_says_the_other_has_heard_once_its_token_is_shown(
             assert late.json()["code"] == "projection-lag"
             page = hears.metrics.page().decode()
             assert "plumbline_consumer_messages_total{" in page
+    finally:
+        await hears.stop()
+        await says.stop()
+
+
+async def test_a_token_that_has_expired_is_renewed_in_its_file_without_a_restart(
+    databases: Sequence[ServiceDatabases], issuer: Issuer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mounted = tmp_path / "service-token"
+    mounted.write_text(issuer.mint("follower", ["event_consumer"], timedelta(hours=-1)))
+    monkeypatch.setenv("PLUMBLINE_SERVICE_TOKEN_FILE", str(mounted))
+    says = Service(PARCELS, settings_of(databases[0], issuer), clock=FixedClock(NOON))
+    await says.start()
+    assert says.app is not None
+    transport = httpx.ASGITransport(app=says.app)
+    settings = settings_of(databases[1], issuer, sources={"parcels": "http://parcels.test/parcels"})
+    hears = Service(follower([]), settings, clock=FixedClock(NOON), transport=lambda _: transport)
+    await hears.start()
+    try:
+        async with client_of(says, issuer) as anna, client_of(hears, issuer) as reader:
+            sent = await anna.post("/v1/parcels", json={"label": "books"})
+            headers = {"Consistency-Token": sent.headers["consistency-token"], "Prefer": "wait=1"}
+            deaf = await reader.get("/v1/heard", headers=headers)
+            assert deaf.json()["code"] == "projection-lag"
+            mounted.write_text(issuer.mint("follower", ["event_consumer"], timedelta(hours=1)))
+            heard = await reader.get("/v1/heard", headers={**headers, "Prefer": "wait=5"})
+            assert heard.status_code == 200
     finally:
         await hears.stop()
         await says.stop()

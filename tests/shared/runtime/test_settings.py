@@ -50,6 +50,27 @@ def test_a_secret_may_stand_in_a_file(environment: pytest.MonkeyPatch, tmp_path:
     assert {secret.get_secret_value() for secret in secrets} == {"from-a-file"}
 
 
+def test_a_secret_that_is_renewed_in_its_file_is_read_anew(
+    environment: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    mounted = tmp_path / "token"
+    mounted.write_text("of-today\n")
+    environment.setenv("PLUMBLINE_SERVICE_TOKEN_FILE", str(mounted))
+    environment.setenv("PLUMBLINE_KAFKA__SASL_PASSWORD_FILE", str(mounted))
+    settings = ServiceSettings()
+    token, password = settings.service_token, settings.kafka.sasl_password
+    assert token is not None
+    assert password is not None
+    mounted.write_text("of-tomorrow\n")
+    assert {token.get_secret_value(), password.get_secret_value()} == {"of-tomorrow"}
+    for half_written in (b"", b"\xff\xfe"):
+        mounted.write_bytes(half_written)
+        assert token.get_secret_value() == "of-tomorrow"
+    mounted.unlink()
+    assert token.get_secret_value() == "of-tomorrow", "what it last held counts while the file is away"
+    assert "of-tomorrow" not in repr(settings) + str(token)
+
+
 def test_an_unknown_name_fails_at_start_and_the_nearest_known_one_is_named(
     environment: pytest.MonkeyPatch,
 ) -> None:
