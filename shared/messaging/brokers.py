@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 from aiokafka.conn import collect_hosts, create_conn
@@ -57,6 +59,11 @@ class KafkaAccess:
         settings, password = self.settings, self.settings.sasl_password
         found: dict[str, Any] = {"security_protocol": settings.security_protocol}
         if settings.security_protocol.endswith("SSL"):
+            for name in ("ssl_cafile", "ssl_certfile", "ssl_keyfile"):
+                # Looked at beforehand: OpenSSL says that a file is missing, not which.
+                path: Path | None = getattr(settings, name)
+                if path is not None and not os.access(path, os.R_OK):
+                    raise NotLetIn(f"PLUMBLINE_KAFKA__{name.upper()}: {path} is not there or not to be read")
             try:
                 found["ssl_context"] = tls = ssl.create_default_context(cafile=settings.ssl_cafile)
                 if settings.ssl_certfile is not None:

@@ -47,7 +47,8 @@ REFUSALS = {
     "another mechanism": (SCRAM, {"sasl_mechanism": "PLAIN"}, "Mechanism.*PLUMBLINE_KAFKA__SASL_"),
     "a stranger's authority": (TLS, {"ssl_cafile": "stranger.pem"}, "VERIFY_FAILED.*PLUMBLINE_KAFKA__SSL_"),
     "no certificate": (MUTUAL, {"ssl_certfile": None}, "certificate.*PLUMBLINE_KAFKA__SSL_"),
-    "a file that is not there": (TLS, {"ssl_cafile": "nowhere.pem"}, "PLUMBLINE_KAFKA__SSL_.*No such file"),
+    "a file that is not there": (TLS, {"ssl_cafile": "nowhere.pem"}, r"_CAFILE: .*nowhere\.pem is not there"),
+    "a file that is none": (TLS, {"ssl_cafile": "."}, r"look at the files of PLUMBLINE_KAFKA__SSL_\*"),
 }
 
 
