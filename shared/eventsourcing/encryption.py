@@ -52,6 +52,10 @@ class SubjectKeys:
             known.update(self._remember({row["subject"]: row["key"] for row in rows}))
         return known
 
+    def at_hand(self, subjects: Collection[UUID]) -> bool:
+        """Tell whether `offer` would need no key that is not in memory."""
+        return not self._cached(subjects)[1]
+
     def offer(self, subjects: Collection[UUID]) -> tuple[Keys, asyncio.Task[Keys] | None]:
         """Return a key per subject to work with at once, and what makes the new ones durable, if any are new.
 

@@ -47,7 +47,7 @@ class EventStore:
             definition.publisher.topic_names(), definition.partitions
         )
         self._reading = Reading(definition.codec, keys)
-        self._preparing = Preparing(definition.codec, definition.publisher, keys, self._partitions)
+        self.preparing = Preparing(definition.codec, definition.publisher, keys, self._partitions)
         self._appending = Appending(
             definition.publisher, definition.read_models, self._reading, self._partitions
         )
@@ -103,7 +103,7 @@ class EventStore:
         self, conn: Any | None, units: Sequence[Unit], *, answered: bool = True
     ) -> list[Prepared | Appended | Exception]:
         """Do what needs no lock: load, decide, seal, encode. `conn` may be None if every step is `new`."""
-        return await self._preparing.prepare(conn, units, answered=answered)
+        return await self.preparing.prepare(conn, units, answered=answered)
 
     async def append_prepared(
         self, conn: Any, prepared: Sequence[Prepared | Appended | Exception]

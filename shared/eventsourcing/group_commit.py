@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
 import structlog
 
+from shared.eventsourcing.batching import Batching
 from shared.eventsourcing.event_store import APPEND_LOCK, TELL_UNTIL, EventStore
 from shared.eventsourcing.foreseen import Foreseen, NotForeseen
 from shared.eventsourcing.log import Appended, OutcomeUnknown, Unit
@@ -50,35 +51,32 @@ class GroupCommit:
 
     There is no timer: a lone unit commits at once, and under load a batch is what came in during the last
     commit and is still coming in, turn by turn of the loop, up to 64 units or 1 MiB. What needs no lock
-    (deciding a new stream, sealing, encoding) is done while the previous batch commits.
+    (deciding a new stream, sealing, encoding) is done while the previous batch commits. New keys are made
+    beside that, one insert at a time, and only those wait for them whose events need them.
     """
 
     def __init__(self, database: Database, store: EventStore) -> None:
         self._database = database
         self._store = store
         self._transactions = Transactions(database, seconds=BATCH_SECONDS)
-        self._queue: deque[_Waiting] = deque()
-        self._arrived = asyncio.Event()
-        self._new: list[_Waiting] = []  # units of new streams, to be prepared before they join the queue
-        self._new_arrived = asyncio.Event()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._new = Batching[_Waiting](self._decide, most=CAP_UNITS)
+        self._strangers = Batching[_Waiting](self._seal_strangers, most=CAP_UNITS)
+        self._ready = Batching[_Waiting](self._commit, most=CAP_UNITS)
         self._stopping = False
 
     def start(self) -> None:
         """Begin to append."""
         self._stopping = False
         service = self._store.definition.service
-        self._tasks = [
-            asyncio.create_task(self._prepare_all(), name=f"{service} preparation"),
-            asyncio.create_task(self._run(), name=f"{service} group commit"),
-        ]
+        for name, part in (("decisions", self._new), ("keys", self._strangers), ("commit", self._ready)):
+            part.start(f"{service} group commit: {name}")
 
     async def stop(self) -> None:
         """Append what is waiting, then end."""
         self._stopping = True
-        for task, event in zip(self._tasks, (self._new_arrived, self._arrived), strict=False):
-            event.set()
-            await task
+        for part in (self._new, self._strangers, self._ready):
+            await part.stop()
+        await self._transactions.abandon()
 
     def submit(self, unit: Unit) -> asyncio.Future[Appended]:
         """Append one unit durably; no task is needed to wait for many.
@@ -89,67 +87,65 @@ class GroupCommit:
         if self._stopping:
             raise asyncpg.CannotConnectNowError("this process is stopping")
         waiting = _Waiting(unit, asyncio.get_running_loop().create_future())
-        if all(step.new for step in unit.steps):
-            self._new.append(waiting)
-            self._new_arrived.set()
-        else:
-            self._queue.append(waiting)
-            self._arrived.set()
+        new = all(step.new for step in unit.steps)
+        (self._new if new else self._ready).put(waiting)
         return waiting.answer
 
-    async def _prepare_all(self) -> None:
-        while True:
-            await self._new_arrived.wait()
-            self._new_arrived.clear()
-            await _together(self._new)
-            batch, self._new = [waiting for waiting in self._new if not waiting.answer.done()], []
-            if batch:
-                await self._prepare(batch)
-            if self._stopping and not self._new:
-                return
-
-    async def _prepare(self, batch: Sequence[_Waiting]) -> None:
+    async def _decide(self) -> None:
+        """Decide units of new streams; who needs no new key does not wait for those who do."""
+        batch = _taken(self._new.waiting)
         try:
-            results = await self._store.prepare(None, [waiting.unit for waiting in batch])
-        except Exception as error:  # noqa: BLE001  nothing is stored yet, whatever it is
-            if len(batch) > 1 and not unavailable(error):
-                for waiting in batch:  # one unit's defect is not its neighbours'
-                    await self._prepare([waiting])
-            else:
-                _fail(batch, error)
+            results = await self._store.preparing.decide(None, [waiting.unit for waiting in batch])
+        except Exception as error:  # noqa: BLE001  whatever it is, the next batch is not to blame
+            _fail(batch, error)
             return
+        known: list[_Waiting] = []
         for waiting, result in zip(batch, results, strict=True):
-            if isinstance(result, Prepared):
-                waiting.prepared = result
-                self._queue.append(waiting)
-            else:
+            if not isinstance(result, Prepared):
                 _settle(waiting, result)
-        self._arrived.set()
-
-    async def _run(self) -> None:
-        while True:
-            await self._arrived.wait()
-            await _together(self._queue)
-            batch = self._take()
-            if not batch:
-                self._arrived.clear()
-                await self._transactions.rest()  # what the last commit began for senders that went away
-                if self._stopping and not self._queue:
-                    await self._transactions.abandon()
-                    return
                 continue
-            try:
-                await self._commit_batch(batch)
-            except Exception as error:  # noqa: BLE001  the appender outlives any batch
+            waiting.prepared = result
+            if self._store.keys.at_hand(result.subjects):
+                known.append(waiting)
+            else:
+                self._strangers.put(waiting)
+        if known:
+            await self._seal(known)
+
+    async def _seal_strangers(self) -> None:
+        await self._seal(_taken(self._strangers.waiting))
+
+    async def _seal(self, batch: Sequence[_Waiting]) -> None:
+        """Seal and encode what was decided, then let it join the queue."""
+        try:
+            await self._store.preparing.encode([each.prepared for each in batch if each.prepared is not None])
+        except Exception as error:  # noqa: BLE001  nothing is stored yet, whatever it is
+            if len(batch) > 1 and not _passing(error):
+                for waiting in batch:  # one unit's defect is not its neighbours'
+                    await self._seal([waiting])
+            else:
                 _fail(batch, error)
+        else:
+            self._ready.put(*batch)
+
+    async def _commit(self) -> None:
+        batch = self._take()
+        if not batch:
+            await self._transactions.rest()  # what the last commit began for senders that went away
+            return
+        try:
+            await self._commit_batch(batch)
+        except Exception as error:  # noqa: BLE001  the appender outlives any batch
+            _fail(batch, error)
 
     def _take(self) -> list[_Waiting]:
+        queue = self._ready.waiting
         batch: list[_Waiting] = []
         later: list[_Waiting] = []
         keys: set[bytes] = set()
         size = 0
-        while self._queue and len(batch) < CAP_UNITS and size < CAP_BYTES:
-            waiting = self._queue.popleft()
+        while queue and len(batch) < CAP_UNITS and size < CAP_BYTES:
+            waiting = queue.popleft()
             if waiting.answer.done():
                 continue  # its sender has gone before anything was tried
             key = waiting.key
@@ -160,7 +156,7 @@ class GroupCommit:
                 keys.add(key)
             size += waiting.prepared.size if waiting.prepared else 0
             batch.append(waiting)
-        self._queue.extendleft(reversed(later))
+        queue.extendleft(reversed(later))
         return batch
 
     async def _commit_batch(self, batch: Sequence[_Waiting]) -> None:
@@ -169,7 +165,7 @@ class GroupCommit:
         except _CommitLost as lost:
             _fail(batch, OutcomeUnknown(str(lost)))
         except Exception as error:
-            if unavailable(error) or isinstance(error, _OVERLOADED):
+            if _passing(error):
                 raise
             if len(batch) > 1:
                 _LOG.warning("batch retried one by one", units=len(batch), error=type(error).__name__)
@@ -219,7 +215,7 @@ class GroupCommit:
             raise
         try:
             async with asyncio.timeout(BATCH_SECONDS):
-                await self._transactions.commit(another=bool(self._queue))
+                await self._transactions.commit(another=bool(self._ready.waiting))
         except _LOST as error:
             await self._settle_lost(outcomes, error)
         except BaseException:  # refused by the server: nothing is left to go on with
@@ -267,12 +263,16 @@ class GroupCommit:
             ) from error
 
 
-async def _together(waiting: Collection[_Waiting]) -> None:
-    """Wait while every turn of the loop brings more, up to a batch: fewer and fuller ones cost less."""
-    known = 0
-    while known < len(waiting) < CAP_UNITS:
-        known = len(waiting)
-        await asyncio.sleep(0)
+def _taken(waiting: deque[_Waiting]) -> list[_Waiting]:
+    """Take all whose senders are still there."""
+    batch = [each for each in waiting if not each.answer.done()]
+    waiting.clear()
+    return batch
+
+
+def _passing(error: Exception) -> bool:
+    """Tell whether it lies in the database, so that another try at once would only meet it again."""
+    return unavailable(error) or isinstance(error, _OVERLOADED)
 
 
 def _settle(waiting: _Waiting, outcome: Appended | Exception) -> None:

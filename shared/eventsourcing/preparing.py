@@ -68,11 +68,12 @@ class NewEvent(NamedTuple):
 
 @dataclass(slots=True, kw_only=True)
 class Prepared:
-    """A unit that only waits for the lock."""
+    """A unit that was decided, and that only waits for the lock once it is encoded."""
 
     unit: Unit
     steps: list[PreparedStep]
     key: bytes | None
+    subjects: Collection[UUID] = ()  # whose personal data its events hold
     events: list[Any] = field(default_factory=list)
     rows: list[NewEvent] = field(default_factory=list)  # one per event
 
@@ -117,6 +118,14 @@ class Preparing:
     async def prepare(
         self, conn: Any | None, units: Sequence[Unit], *, answered: bool = True
     ) -> list[Prepared | Appended | Exception]:
+        """Decide units and encode what was decided; a refusal is returned in its place."""
+        results = await self.decide(conn, units, answered=answered)
+        await self.encode([result for result in results if isinstance(result, Prepared)])
+        return results
+
+    async def decide(
+        self, conn: Any | None, units: Sequence[Unit], *, answered: bool = True
+    ) -> list[Prepared | Appended | Exception]:
         """Decide units in order, each on its predecessors' states; a refusal is returned in its place.
 
         `conn` may be None where every step is `new`. `answered` looks for idempotency keys that were used
@@ -132,10 +141,11 @@ class Preparing:
                 results.append(before[key])
                 continue
             try:
-                results.append(_decide(unit, key, known, shared))
+                prepared = _decide(unit, key, known, shared)
+                prepared.subjects = self._subjects(prepared)
+                results.append(prepared)
             except Exception as refusal:  # noqa: BLE001  a unit's failure is its own answer, not its neighbours'
                 results.append(refusal)
-        await self._encode([result for result in results if isinstance(result, Prepared)])
         return results
 
     async def _load(self, conn: Any | None, units: Sequence[Unit]) -> Loaded:
@@ -165,9 +175,9 @@ class Preparing:
                 known.streams[stream_id] = (version, decider.evolve(state, event))
         return known
 
-    async def _encode(self, prepared: Sequence[Prepared]) -> None:
+    async def encode(self, prepared: Sequence[Prepared]) -> None:
         """Seal and encode all events, while the keys of people not met before are made durable."""
-        keys, making = self._keys.offer({subject for unit in prepared for subject in self._subjects(unit)})
+        keys, making = self._keys.offer({subject for unit in prepared for subject in unit.subjects})
         try:
             if making is not None:
                 await asyncio.sleep(0)  # the insert is on its way before this takes its time
@@ -176,7 +186,7 @@ class Preparing:
             made = {} if making is None else await making
         other = {subject for subject, key in made.items() if keys[subject] != key}
         if other:
-            again = [unit for unit in prepared if not other.isdisjoint(self._subjects(unit))]
+            again = [unit for unit in prepared if not other.isdisjoint(unit.subjects)]
             await self._encode_all(again, {**keys, **made})
 
     def _subjects(self, unit: Prepared) -> set[UUID]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Protocol
 
 
@@ -17,25 +17,3 @@ class SystemClock:
 
     def now(self) -> datetime:
         return datetime.now(UTC)
-
-
-class FixedClock:
-    """A clock that stands still until it is told otherwise; the twin for tests and for what-if runs."""
-
-    def __init__(self, at: datetime) -> None:
-        self._at = _utc(at)
-
-    def now(self) -> datetime:
-        return self._at
-
-    def set(self, at: datetime) -> None:
-        self._at = _utc(at)
-
-    def advance(self, by: timedelta) -> None:
-        self._at += by
-
-
-def _utc(at: datetime) -> datetime:
-    if at.tzinfo is None:
-        raise ValueError(f"{at.isoformat()} names no time zone; give an aware datetime")
-    return at.astimezone(UTC)

@@ -16,9 +16,9 @@ from shared.eventsourcing.migrating import migrate
 from shared.http.context import ServiceContext, ServiceDefinition
 from shared.http.issuer import Issuer
 from shared.http.service import Service
-from shared.runtime.clock import FixedClock
 from shared.runtime.provisioning import ServiceDatabases
 from shared.runtime.settings import ServiceSettings
+from tests.support.clock import FixedClock
 
 
 @dataclass(frozen=True)

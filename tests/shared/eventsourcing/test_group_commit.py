@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import asynccontextmanager
 
 import asyncpg
 import pytest
@@ -132,6 +133,43 @@ async def test_a_value_that_cannot_be_encoded_leaves_its_neighbours_alone(parcel
     assert [row["label"] for row in stored] == ["fine", "well"]
 
 
+@asynccontextmanager
+async def no_new_keys(databases):
+    """Nobody can be given a key, as while a migration of their database waits for its lock."""
+    owner = await asyncpg.connect(databases.keys_owner_url)
+    async with owner.transaction():
+        await owner.execute("LOCK TABLE subject_key IN ACCESS EXCLUSIVE MODE")
+        yield
+    await owner.close()
+
+
+async def test_who_is_known_does_not_wait_for_the_keys_of_strangers(databases, commit):
+    await commit.submit(a_parcel("a known sender's"))
+    async with no_new_keys(databases):
+        strangers = [commit.submit(a_parcel(str(n), sender_id=uuid7())) for n in range(20)]
+        await asyncio.sleep(0.05)
+        late = commit.submit(a_parcel("a stranger's, among known ones", sender_id=uuid7()))
+        await asyncio.gather(*(commit.submit(a_parcel(str(n))) for n in range(20)))
+        assert not any(stranger.done() for stranger in [*strangers, late])
+        refused = await asyncio.gather(*strangers, return_exceptions=True)
+    assert {type(error) for error in refused} == {asyncpg.LockNotAvailableError}
+    assert len({id(error) for error in refused}) == 1, "tried once for all, not for one after the other"
+    assert (await late).version == 1
+
+
+async def test_a_stop_waits_for_keys_that_are_being_made(databases, commit):
+    parcel = uuid7()
+    await commit.submit(a_parcel(to=parcel))
+    async with no_new_keys(databases):
+        strangers = [commit.submit(a_parcel(str(n), sender_id=uuid7())) for n in range(5)]
+        known = commit.submit(unit(WeighParcel(grams=1), to=parcel))
+        stopping = asyncio.ensure_future(commit.stop())
+        await known
+        await asyncio.sleep(0.05)
+    assert {answer.version for answer in await asyncio.gather(*strangers)} == {1}
+    await stopping
+
+
 async def test_a_commit_that_the_server_refuses_stores_nothing_and_spoils_no_later_one(databases):
     owner = await asyncpg.connect(databases.owner_url)
     await owner.execute(REFUSE_AT_COMMIT)
@@ -186,7 +224,7 @@ async def test_an_outcome_that_nobody_can_tell_in_time_is_called_unknown(parcels
 async def test_what_is_waiting_is_appended_before_a_stop(parcels):
     commit = GroupCommit(parcels.database, parcels.store)
     commit.start()
-    waiting = [asyncio.ensure_future(commit.submit(a_parcel(str(n)))) for n in range(100)]
+    waiting = [commit.submit(a_parcel(str(n), sender_id=uuid7())) for n in range(100)]
     await asyncio.sleep(0)
     await asyncio.gather(asyncio.gather(*waiting), commit.stop())
     assert (await parcels.store.head(parcels.database.pool)).position == 100

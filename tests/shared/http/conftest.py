@@ -31,8 +31,8 @@ from shared.http.keyring import KeyRing
 from shared.http.measures import Measures
 from shared.http.paging import PageQuery
 from shared.http.validation import Body
-from shared.runtime.clock import FixedClock
 from shared.runtime.metrics import Metrics
+from tests.support.clock import FixedClock
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 A_REQUEST = UUID("01890a5d-ac96-774b-bcce-b302099a8057")

@@ -22,8 +22,8 @@ from shared.http.exchange import Principal
 from shared.http.issuer import Issuer, UnsafeKeyFile
 from shared.http.keyring import KeyRing, UnfitKeys, public_keys
 from shared.http.problems import Problem
-from shared.runtime.clock import FixedClock
 from tests.shared.http.conftest import A_REQUEST, NOON, House
+from tests.support.clock import FixedClock
 
 NOW = int(NOON.timestamp())
 READ = f"/v1/requests/{A_REQUEST}"

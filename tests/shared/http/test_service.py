@@ -31,11 +31,11 @@ from shared.http.service import NoKeys, Service
 from shared.http.validation import Body
 from shared.http.workers import NoAddress
 from shared.messaging.message import Subscription
-from shared.runtime.clock import FixedClock
 from shared.runtime.ids import uuid7
 from shared.runtime.provisioning import ServiceDatabases
 from shared.runtime.settings import ServiceSettings
 from tests.shared.http.conftest import NOON
+from tests.support.clock import FixedClock
 from tests.support.parcels import (
     ANNA,
     DECIDER,

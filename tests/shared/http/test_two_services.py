@@ -17,10 +17,10 @@ from shared.http.dependencies import Caller
 from shared.http.issuer import Issuer
 from shared.http.service import Service
 from shared.messaging.message import Heard, Subscription
-from shared.runtime.clock import FixedClock
 from shared.runtime.provisioning import ServiceDatabases
 from tests.shared.http.conftest import NOON
 from tests.shared.http.test_service import PARCELS, client_of, settings_of
+from tests.support.clock import FixedClock
 from tests.support.parcels import TOPIC, migrate
 
 

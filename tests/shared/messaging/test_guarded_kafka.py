@@ -19,13 +19,13 @@ from shared.messaging.brokers import KafkaAccess, NotLetIn
 from shared.messaging.kafka_listener import KafkaListener
 from shared.messaging.progress import Progress
 from shared.messaging.topics import declare
-from shared.runtime.clock import FixedClock
 from tests.shared.http.conftest import NOON
 from tests.shared.http.test_service import PARCELS, client_of, settings_of
 from tests.shared.messaging.depot import World, running
 from tests.shared.messaging.test_kafka import a_chain
 from tests.shared.messaging.test_kafka_transport import relay_of, relayed, sent
 from tests.support import parcels
+from tests.support.clock import FixedClock
 from tests.support.guarded_kafka import (
     MUTUAL,
     PASSWORD,

@@ -7,8 +7,9 @@ from uuid import UUID
 
 import pytest
 
-from shared.runtime.clock import FixedClock, SystemClock
+from shared.runtime.clock import SystemClock
 from shared.runtime.ids import derived, human_number, uuid7
+from tests.support.clock import FixedClock
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 NAMESPACE = UUID("6ba7b810-9dad-11d1-80b4-00c04fd430c8")
