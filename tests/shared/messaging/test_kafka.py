@@ -152,6 +152,7 @@ async def _hand_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
 
 
 async def test_a_start_that_is_broken_off_leaves_no_connection_behind(kafka: Broker, topic: str):
+    await declare(access_to(kafka), {topic: 1})
     slow = SlowToAnswer(kafka)
     server = await asyncio.start_server(slow, "127.0.0.1")
     port = server.sockets[0].getsockname()[1]
