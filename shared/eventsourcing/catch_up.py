@@ -105,7 +105,7 @@ class CatchUp:
         self._applied: dict[tuple[str, int], int] = {}
         self._retry_at: dict[tuple[str, int], float] = {}
         self._task: asyncio.Task[None] | None = None
-        self._stopping = False
+        self._stopping = asyncio.Event()
         self._seen_at = float("-inf")
         metrics = metrics or Metrics(store.definition.service)
         self._lag = metrics.gauge("projection_lag_events", "Events a read model is behind.", "read_model")
@@ -114,12 +114,12 @@ class CatchUp:
 
     def start(self) -> None:
         """Begin to follow the log."""
-        self._stopping = False
+        self._stopping.clear()
         self._task = asyncio.create_task(self._run(), name=f"{self._store.definition.service} catch-up")
 
     async def stop(self) -> None:
         """Finish the present chunk, then end."""
-        self._stopping = True
+        self._stopping.set()
         self._grown.set()
         if self._task is not None:
             await self._task
@@ -182,7 +182,7 @@ class CatchUp:
 
     async def _run(self) -> None:
         pause = _POLL_SECONDS
-        while not self._stopping:
+        while not self._stopping.is_set():
             try:
                 self._grown.clear()
                 more = await self.round()
@@ -193,7 +193,7 @@ class CatchUp:
                 _LOG.warning("catch-up waits", error=type(error).__name__, away=unavailable(error))
             if not more:
                 await woken(self._grown, pause)
-                await asyncio.sleep(self._breath)
+                await woken(self._stopping, self._breath)
 
     async def _advance(self, model: ReadModel) -> bool:
         """Take one chunk; a failing one is halved until the position that fails stands alone."""

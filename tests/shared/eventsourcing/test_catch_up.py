@@ -182,3 +182,15 @@ async def test_a_chunk_never_waits_for_the_append_lock(office):
         await conn.execute("SELECT pg_advisory_xact_lock(20817, 1)")
         await asyncio.wait_for(catch_up.round(), 2)
         assert await labels(office) == ["tea"]
+
+
+async def test_a_stop_does_not_wait_for_the_next_look(office):
+    catch_up = CatchUp(office.database, office.store)
+    catch_up._breath = 3600
+    catch_up.start()
+    while not catch_up._applied:  # noqa: ASYNC110  polling for a condition
+        await asyncio.sleep(0.01)
+    office.store.announce(0)
+    await asyncio.sleep(0.05)
+    async with asyncio.timeout(20):
+        await catch_up.stop()
