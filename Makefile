@@ -15,6 +15,9 @@ WORKERS ?= auto
 # The ServiceNow log is not ours to ship: tests that import it run where its path is given.
 ALL_MARKS := not deployment and not manifests$(if $(PLUMBLINE_TEST_SERVICENOW_LOG),, and not whole_log)
 
+# Where it is set, as in many images, every process would compile our modules anew, and every test run the tests.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help setup up demo test test-all check fix map bench journey migrate lock openapi asyncapi env-example clean
 .PHONY: check-format check-lint check-types check-borders check-contracts check-map check-deploy
 
