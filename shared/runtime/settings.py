@@ -81,7 +81,7 @@ class ServiceSettings(BaseSettings):
     management_port: int = Field(default=9090, ge=0, le=65535, description="/livez /readyz /metrics")
     body_limit_bytes: int = Field(default=262_144, ge=1024, description="largest request body")
     request_timeout_seconds: float = Field(default=10, gt=0, description="longest a request may take")
-    requests_per_second: float = Field(default=1_000, gt=0, description="of one caller, to this process")
+    requests_per_second: float = Field(default=1_000, ge=0.001, description="of one caller, to this process")
 
     jwks: str | None = Field(default=None, description="public keys: inline JSON, a file's path or a URL")
     issuer: str = Field(default="plumbline", description="`iss` that a token must carry")
