@@ -23,7 +23,9 @@ class Rates:
         self, per_second: float, *, now: Callable[[], float] = time.monotonic, capacity: int = 10_000
     ) -> None:
         self._per_second = per_second
-        self._ahead = max(BURST_SECONDS, 1 / per_second)
+        self._step = 1 / per_second
+        # A thousandth of a request more, lest what many sums lack in precision refuses the last one.
+        self._ahead = max(BURST_SECONDS, self._step) + self._step / 1000
         self._now = now
         self._capacity = capacity
         self._paid_until: dict[str, float] = {}
@@ -31,9 +33,8 @@ class Rates:
     def count(self, caller: str) -> None:
         """Let a request pass, or raise the problem `too-many-requests`, which says when to come again."""
         now = self._now()
-        until = max(self._paid_until.get(caller, now), now) + 1 / self._per_second
-        # A thousandth of a request, lest what a sum of many steps lacks in precision refuses the last one.
-        excess = until - now - self._ahead - 0.001 / self._per_second
+        until = max(self._paid_until.get(caller, now), now) + self._step
+        excess = until - now - self._ahead
         if excess > 0:
             detail = f"{caller} may send {self._per_second:g} requests a second to this process."
             raise Problem("too-many-requests", detail, headers={"Retry-After": str(math.ceil(excess))})
