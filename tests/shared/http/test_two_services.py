@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -53,33 +54,40 @@ def follower(heard: list[Any]) -> ServiceDefinition:
     )
 
 
-async def test_what_one_says_the_other_has_heard_once_its_token_is_shown(
-    databases: Sequence[ServiceDatabases], issuer: Issuer
-) -> None:
+@asynccontextmanager
+async def a_pair(
+    databases: Sequence[ServiceDatabases], issuer: Issuer, **more: object
+) -> AsyncIterator[tuple[Service, httpx.AsyncClient, httpx.AsyncClient]]:
+    """Run both; yield the one that hears, a client of the one that says, and one of the one that hears."""
     says = Service(PARCELS, settings_of(databases[0], issuer), clock=FixedClock(NOON))
     await says.start()
     assert says.app is not None
     transport = httpx.ASGITransport(app=says.app)
-    token = issuer.mint("follower", ["event_consumer"], timedelta(hours=1))
-    settings = settings_of(
-        databases[1], issuer, sources={"parcels": "http://parcels.test/parcels"}, service_token=token
-    )
+    settings = settings_of(databases[1], issuer, sources={"parcels": "http://parcels.test/parcels"}, **more)
     hears = Service(follower([]), settings, clock=FixedClock(NOON), transport=lambda _: transport)
     await hears.start()
     try:
         async with client_of(says, issuer) as anna, client_of(hears, issuer) as reader:
-            sent = await anna.post("/v1/parcels", json={"label": "books"})
-            headers = {"Consistency-Token": sent.headers["consistency-token"], "Prefer": "wait=5"}
-            shown = await reader.get("/v1/heard", headers=headers)
-            assert (shown.status_code, shown.text) == (200, '{"asked_by":"anna"}')
-            beyond = {"Consistency-Token": f"{TOPIC}/0@999999", "Prefer": "wait=0"}
-            late = await reader.get("/v1/heard", headers=beyond)
-            assert late.json()["code"] == "projection-lag"
-            page = hears.metrics.page().decode()
-            assert "plumbline_consumer_messages_total{" in page
+            yield hears, anna, reader
     finally:
         await hears.stop()
         await says.stop()
+
+
+async def test_what_one_says_the_other_has_heard_once_its_token_is_shown(
+    databases: Sequence[ServiceDatabases], issuer: Issuer
+) -> None:
+    token = issuer.mint("follower", ["event_consumer"], timedelta(hours=1))
+    async with a_pair(databases, issuer, service_token=token) as (hears, anna, reader):
+        sent = await anna.post("/v1/parcels", json={"label": "books"})
+        headers = {"Consistency-Token": sent.headers["consistency-token"], "Prefer": "wait=5"}
+        shown = await reader.get("/v1/heard", headers=headers)
+        assert (shown.status_code, shown.text) == (200, '{"asked_by":"anna"}')
+        beyond = {"Consistency-Token": f"{TOPIC}/0@999999", "Prefer": "wait=0"}
+        late = await reader.get("/v1/heard", headers=beyond)
+        assert late.json()["code"] == "projection-lag"
+        page = hears.metrics.page().decode()
+        assert "plumbline_consumer_messages_total{" in page
 
 
 async def test_a_token_that_has_expired_is_renewed_in_its_file_without_a_restart(
@@ -88,23 +96,12 @@ async def test_a_token_that_has_expired_is_renewed_in_its_file_without_a_restart
     mounted = tmp_path / "service-token"
     mounted.write_text(issuer.mint("follower", ["event_consumer"], timedelta(hours=-1)))
     monkeypatch.setenv("PLUMBLINE_SERVICE_TOKEN_FILE", str(mounted))
-    says = Service(PARCELS, settings_of(databases[0], issuer), clock=FixedClock(NOON))
-    await says.start()
-    assert says.app is not None
-    transport = httpx.ASGITransport(app=says.app)
-    settings = settings_of(databases[1], issuer, sources={"parcels": "http://parcels.test/parcels"})
-    hears = Service(follower([]), settings, clock=FixedClock(NOON), transport=lambda _: transport)
-    await hears.start()
-    try:
-        async with client_of(says, issuer) as anna, client_of(hears, issuer) as reader:
-            sent = await anna.post("/v1/parcels", json={"label": "books"})
-            headers = {"Consistency-Token": sent.headers["consistency-token"], "Prefer": "wait=1"}
-            deaf = await reader.get("/v1/heard", headers=headers)
-            assert deaf.json()["code"] == "projection-lag"
-            mounted.write_text(issuer.mint("follower", ["event_consumer"], timedelta(hours=1)))
-            async with asyncio.timeout(60):  # it tries again after pauses that have grown meanwhile
-                while (heard := await reader.get("/v1/heard", headers=headers)).status_code != 200:
-                    assert heard.json()["code"] == "projection-lag"
-    finally:
-        await hears.stop()
-        await says.stop()
+    async with a_pair(databases, issuer) as (_, anna, reader):
+        sent = await anna.post("/v1/parcels", json={"label": "books"})
+        headers = {"Consistency-Token": sent.headers["consistency-token"], "Prefer": "wait=1"}
+        deaf = await reader.get("/v1/heard", headers=headers)
+        assert deaf.json()["code"] == "projection-lag"
+        mounted.write_text(issuer.mint("follower", ["event_consumer"], timedelta(hours=1)))
+        async with asyncio.timeout(60):  # it tries again after pauses that have grown meanwhile
+            while (heard := await reader.get("/v1/heard", headers=headers)).status_code != 200:
+                assert heard.json()["code"] == "projection-lag"
