@@ -18,7 +18,7 @@ from cryptography.x509.oid import NameOID
 from shared.messaging.brokers import KafkaAccess
 from shared.runtime.settings import KafkaSettings
 from tests.support.kafka import Broker
-from tests.support.processes import free_port
+from tests.support.processes import free_ports
 
 USER, PASSWORD = "parcels", "a word that nobody may read"
 SCRAM, TLS, MUTUAL, PLAIN = "SCRAM", "TLS", "MUTUAL", "PLAIN"
@@ -116,11 +116,12 @@ def guarded(libraries: Path, folder: Path) -> GuardedKafka:
     certificate, key = authority.signed("broker")
     store = folder / "broker-store.pem"
     store.write_bytes(key.read_bytes() + certificate.read_bytes())
-    port, controller, *others = (free_port() for _ in range(2 + len(PROTOCOLS)))
+    port, controller, *others = free_ports(2 + len(PROTOCOLS))
     ports = dict(zip(PROTOCOLS, others, strict=True))
     broker = Broker.of_jars(
         libraries,
         ports=(port, controller),
+        more_ports=others,
         more=_properties(ports, port, controller, store, authority.certificate),
         formatted=["--add-scram", f'SCRAM-SHA-512=[name="{USER}",password="{PASSWORD}"]'],
     )

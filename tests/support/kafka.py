@@ -76,6 +76,7 @@ class Broker:
     bootstrap_servers: str
     command: Callable[[str], list[str]] | None = None  # a Java main class to the command that runs it
     folder: Path | None = None
+    more_ports: Sequence[int] = ()  # a broker opens its listeners one after the other, in any order
     _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     @classmethod
@@ -85,14 +86,16 @@ class Broker:
         *,
         advertised: int | None = None,
         ports: tuple[int, int] | None = None,
+        more_ports: Sequence[int] = (),
         megabytes: int = 512,
         more: str = "",
         formatted: Sequence[str] = (),
     ) -> Broker:
         """Prepare a broker in a folder of its own. `advertised` is the port of a proxy in front of it.
 
-        `ports` are those of broker and controller; a line of `more` wins over the property of the same name
-        above; `formatted` goes to the tool that makes the log's folder.
+        `ports` are those of broker and controller, `more_ports` those of listeners that `more` adds; a line
+        of `more` wins over the property of the same name above; `formatted` goes to the tool that makes the
+        log's folder.
         """
         folder = Path(tempfile.mkdtemp(prefix="plumbline-test-kafka-"))
         port, controller = ports or (free_port(), free_port())
@@ -109,7 +112,7 @@ class Broker:
             "-cp",
             f"{libraries}/*",
         ]
-        broker = cls(f"127.0.0.1:{port}", lambda main: [*java, main], folder)
+        broker = cls(f"127.0.0.1:{port}", lambda main: [*java, main], folder, more_ports)
         subprocess.run(
             [*java, "kafka.tools.StorageTool", "format", "-t", CLUSTER, "-c", str(settings), *formatted],
             check=True,
@@ -130,7 +133,7 @@ class Broker:
         ]
 
     def start(self) -> Broker:
-        """Start and wait until it answers."""
+        """Start and wait until it answers, and until its other listeners are open."""
         assert self.command is not None, "a given broker is started by whoever gave it"
         assert self.folder is not None
         with (self.folder / "broker.out").open("ab") as output:
@@ -141,7 +144,9 @@ class Broker:
                 start_new_session=True,
             )
         host, _, port = self.bootstrap_servers.rpartition(":")
-        _wait_for_answer(host, int(port), self._process)
+        _wait_for(_answers, host, int(port), self._process)
+        for more in self.more_ports:
+            _wait_for(_opens, host, more, self._process)
         return self
 
     def kill(self) -> None:
@@ -241,7 +246,7 @@ def _in_docker() -> Iterator[Broker]:
     if ran("docker", "run", "--detach", "--rm", f"--name={name}", published, *told, IMAGE) is None:
         _refuse("Docker does not start a broker")
     try:
-        _wait_for_answer("127.0.0.1", port, None)
+        _wait_for(_answers, "127.0.0.1", port, None)
         yield Broker(f"127.0.0.1:{port}")
     finally:
         ran("docker", "rm", "--force", name)
@@ -253,15 +258,27 @@ def as_variables(properties: str) -> list[str]:
     return [f"KAFKA_{name.replace('.', '_').upper()}={value}" for name, _, value in lines]
 
 
-def _wait_for_answer(host: str, port: int, process: subprocess.Popen[bytes] | None) -> None:
-    """Wait until a broker answers; that a port is open says nothing, for Docker opens it beforehand."""
+def _wait_for(
+    there: Callable[[str, int], bool], host: str, port: int, process: subprocess.Popen[bytes] | None
+) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         if process is not None and process.poll() is not None:
             raise RuntimeError(f"the broker ended with {process.returncode}")
-        with suppress(OSError), socket.create_connection((host, port), 1) as connection:
-            connection.sendall(ASK_VERSIONS)
-            if connection.recv(4):
+        with suppress(OSError):
+            if there(host, port):
                 return
         time.sleep(0.05)
     raise TimeoutError(f"no broker at {host}:{port}")
+
+
+def _answers(host: str, port: int) -> bool:
+    """Tell whether a broker answers; that a port is open says nothing, for Docker opens it beforehand."""
+    with socket.create_connection((host, port), 1) as connection:
+        connection.sendall(ASK_VERSIONS)
+        return bool(connection.recv(4))
+
+
+def _opens(host: str, port: int) -> bool:
+    socket.create_connection((host, port), 1).close()
+    return True
